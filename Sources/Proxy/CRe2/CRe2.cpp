@@ -1,0 +1,1 @@
+#include "CRe2.h"

@@ -1,0 +1,1 @@
+// Pure state machines. No I/O, no clock, no handles.

@@ -1,0 +1,1 @@
+// Bytes to requests and replies to bytes: framing, escapes, limits. No I/O, no clock.
