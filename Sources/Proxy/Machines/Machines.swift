@@ -1,1 +1,0 @@
-// Pure state machines. No I/O, no clock, no handles.

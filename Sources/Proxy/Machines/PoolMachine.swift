@@ -1,0 +1,210 @@
+/// Decides, for one pool, which server connection serves which request, who waits, who is turned away, and when a
+/// connection is opened.
+///
+/// Requests are numbers of the caller's choice; server connections are 0 ..< size. Times are monotonic nanoseconds.
+package struct PoolMachine: Equatable {
+    package enum Server: Equatable {
+        /// Can go to: connecting.
+        case closed
+        /// Can go to: idle, assigned, closed.
+        case connecting
+        /// Can go to: assigned, closed.
+        case idle
+        /// A request, a transaction, or the clean-up behind one has it. Can go to: idle, assigned (to the next), closed.
+        case assigned
+    }
+
+    private struct Waiting: Equatable {
+        var request: UInt64
+        var deadline: UInt64
+    }
+
+    package let queueLimit: Int
+    package private(set) var servers: [Server]
+    /// Idle connections, the most recently used last: few warm connections serve better than many cold ones.
+    private var idle: [Int] = []
+    /// First come, first served; `head` is the index of the first, so that taking one moves nothing.
+    private var queue: [Waiting] = []
+    private var head = 0
+    private var backoff = Backoff()
+    /// No connection is opened before this time: the last attempt failed.
+    package private(set) var notBefore: UInt64 = 0
+
+    package var waiting: Int { queue.count - head }
+    package var idleCount: Int { idle.count }
+    package private(set) var openCount = 0
+    package private(set) var connectingCount = 0
+    package var assignedCount: Int { openCount - idle.count }
+
+    /// - Parameters:
+    ///   - size: server connections at most, 1 or more.
+    ///   - queueLimit: requests that may wait, 0 or more.
+    package init(size: Int, queueLimit: Int) {
+        precondition(size >= 1 && queueLimit >= 0)
+        self.queueLimit = queueLimit
+        servers = Array(repeating: .closed, count: size)
+        idle.reserveCapacity(size)
+    }
+
+    // MARK: Requests
+
+    package enum RequestAction: Equatable {
+        case start(server: Int)
+        /// It waits; `connect` is a connection to open for it, if one may be opened now.
+        case wait(connect: Int?)
+        /// The queue is full.
+        case shed
+    }
+
+    /// - Parameter deadline: when the wait ends, whatever else happens.
+    package mutating func requestArrived(_ request: UInt64, deadline: UInt64, now: UInt64) -> RequestAction {
+        if waiting == 0, let server = idle.popLast() {
+            servers[server] = .assigned
+            return .start(server: server)
+        }
+        guard waiting < queueLimit else { return .shed }
+        queue.append(Waiting(request: request, deadline: deadline))
+        return .wait(connect: connectionToOpen(now: now))
+    }
+
+    /// A waiting request is not wanted any more. False when it does not wait here.
+    package mutating func requestAbandoned(_ request: UInt64) -> Bool {
+        guard let index = queue[head...].firstIndex(where: { $0.request == request }) else { return false }
+        queue.remove(at: index)
+        compact()
+        return true
+    }
+
+    /// One waiting request whose deadline has passed, or nil; to be called until nil.
+    package mutating func nextExpired(now: UInt64) -> UInt64? {
+        guard let index = queue[head...].firstIndex(where: { $0.deadline <= now }) else { return nil }
+        let request = queue.remove(at: index).request
+        compact()
+        return request
+    }
+
+    /// Takes every waiting request out, first come first.
+    package mutating func takeAllWaiting() -> [UInt64] {
+        defer {
+            queue.removeAll(keepingCapacity: true)
+            head = 0
+        }
+        return queue[head...].map(\.request)
+    }
+
+    /// The earliest deadline of those that wait.
+    package var earliestDeadline: UInt64? {
+        queue[head...].lazy.map(\.deadline).min()
+    }
+
+    // MARK: Server connections
+
+    package enum ServerAction: Equatable {
+        /// The connection now belongs to this request, the first that waited.
+        case start(request: UInt64)
+        case park
+    }
+
+    /// A connection was made, or what had it is done with it and it is clean.
+    package mutating func serverReady(_ server: Int) -> ServerAction {
+        switch servers[server] {
+        case .connecting:
+            connectingCount -= 1
+            openCount += 1
+            backoff = Backoff()
+            notBefore = 0
+        case .assigned: break
+        case .closed, .idle: preconditionFailure("a connection that is \(servers[server]) cannot fall idle")
+        }
+        if let first = popFirst() {
+            servers[server] = .assigned
+            return .start(request: first)
+        }
+        servers[server] = .idle
+        idle.append(server)
+        return .park
+    }
+
+    package enum LossAction: Equatable {
+        case none
+        case connect(server: Int)
+        /// Ask again (`connectDue`) at this time.
+        case retry(at: UInt64)
+    }
+
+    /// A connection attempt failed: the next one waits, longer each time.
+    /// - Parameter jitter: any number; spreads the attempts of many daemons.
+    package mutating func connectFailed(_ server: Int, now: UInt64, jitter: UInt64) -> LossAction {
+        precondition(servers[server] == .connecting)
+        servers[server] = .closed
+        connectingCount -= 1
+        notBefore = now &+ backoff.next(jitter: jitter)
+        return waiting > 0 || openCount == 0 ? .retry(at: notBefore) : .none
+    }
+
+    /// An open connection is gone.
+    package mutating func serverLost(_ server: Int, now: UInt64) -> LossAction {
+        switch servers[server] {
+        case .idle:
+            idle.removeAll { $0 == server }
+        case .assigned: break
+        case .closed, .connecting: preconditionFailure("a connection that is \(servers[server]) cannot be lost")
+        }
+        servers[server] = .closed
+        openCount -= 1
+        return connectDue(now: now)
+    }
+
+    /// Opens a connection when one is wanted: somebody waits, or none is open (so that a pool that came back is seen).
+    package mutating func connectDue(now: UInt64) -> LossAction {
+        guard waiting > connectingCount || (openCount == 0 && connectingCount == 0) else { return .none }
+        if now < notBefore { return .retry(at: notBefore) }
+        guard let server = servers.firstIndex(of: .closed) else { return .none }
+        servers[server] = .connecting
+        connectingCount += 1
+        return .connect(server: server)
+    }
+
+    // MARK: Inside
+
+    private mutating func connectionToOpen(now: UInt64) -> Int? {
+        if case .connect(let server) = connectDue(now: now) { return server }
+        return nil
+    }
+
+    private mutating func popFirst() -> UInt64? {
+        guard waiting > 0 else { return nil }
+        let first = queue[head].request
+        head += 1
+        compact()
+        return first
+    }
+
+    /// Drops the served front once it is the larger half, so that each entry is moved at most once.
+    private mutating func compact() {
+        if head == queue.count {
+            queue.removeAll(keepingCapacity: true)
+            head = 0
+        } else if head > 64 && head * 2 > queue.count {
+            queue.removeFirst(head)
+            head = 0
+        }
+    }
+}
+
+/// Waits between attempts: 10 ms, doubling to 1 s, each shortened by up to a half so that many daemons do not knock at
+/// the same moment.
+package struct Backoff: Equatable {
+    package static let first: UInt64 = 10_000_000
+    package static let longest: UInt64 = 1_000_000_000
+    private var step = Backoff.first
+
+    package init() {}
+
+    /// Nanoseconds until the next attempt.
+    package mutating func next(jitter: UInt64) -> UInt64 {
+        let wait = step
+        step = min(step * 2, Backoff.longest)
+        return wait - jitter % (wait / 2)
+    }
+}

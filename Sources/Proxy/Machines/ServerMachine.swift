@@ -1,0 +1,219 @@
+/// Follows one server connection: connecting, idle, and the batch in flight: its statements, their results in order,
+/// its one Sync, and a cancel that may be under way.
+///
+/// One batch is in flight at a time. Behind another batch PgBouncer 1.18 can answer with another client's rows.
+///
+/// A result is provisional until the Sync came back: a deferred constraint fails there, and a connection that dies
+/// between the two leaves a write's outcome unknown.
+package struct ServerMachine: Equatable {
+    package enum State: Equatable {
+        /// Can go to: connecting.
+        case closed
+        /// Can go to: idle, closed.
+        case connecting
+        /// In order, nothing in flight; `inTransaction` when a transaction is open. Can go to: busy, closed.
+        case idle(inTransaction: Bool)
+        /// A batch is in flight. Can go to: idle, uncertain, closed.
+        case busy(Batch)
+        /// The Sync came back, a cancel did not yet: used now, the connection could have the next statement cancelled.
+        /// Can go to: idle, closed.
+        case uncertain(inTransaction: Bool)
+    }
+
+    package struct Batch: Equatable {
+        /// Statements in the batch.
+        package let count: Int
+        /// The statement whose results come next; `count` when only the Sync is left.
+        package var current = 0
+        /// The current statement's last result (success or error) came.
+        package var currentIsOver = false
+        /// A statement failed: those behind it are reported as aborted.
+        package var failed: Int?
+    }
+
+    package enum CancelState: Equatable {
+        case none
+        case underWay
+        case returned
+    }
+
+    package private(set) var state = State.closed
+    package private(set) var cancel = CancelState.none
+
+    package init() {}
+
+    // MARK: Connecting
+
+    package mutating func connectStarted() {
+        precondition(state == .closed)
+        state = .connecting
+    }
+
+    package mutating func connected() {
+        precondition(state == .connecting)
+        state = .idle(inTransaction: false)
+    }
+
+    package enum CloseAction: Equatable {
+        case none
+        case connectFailed
+        /// Nothing was in flight.
+        case lostIdle
+        /// Statements `first ..< count` have no confirmed result; `failed` already had its error.
+        case lostBatch(count: Int, failed: Int?)
+    }
+
+    /// The connection is gone, or is given up.
+    package mutating func closed() -> CloseAction {
+        defer {
+            state = .closed
+            cancel = .none
+        }
+        switch state {
+        case .closed: return .none
+        case .connecting: return .connectFailed
+        case .idle, .uncertain: return .lostIdle
+        case .busy(let batch): return .lostBatch(count: batch.count, failed: batch.failed)
+        }
+    }
+
+    // MARK: A batch
+
+    package mutating func batchSent(statements count: Int) {
+        precondition(count >= 1)
+        guard case .idle = state else { preconditionFailure("a batch behind another, or on a connection not in order") }
+        state = .busy(Batch(count: count))
+    }
+
+    /// What a result is to the machine.
+    package enum ResultKind: Equatable {
+        /// One row of the current statement.
+        case row
+        /// The current statement succeeded.
+        case success
+        case error
+        /// The statement was skipped because one before it failed.
+        case aborted
+        /// Anything that was not asked for: COPY, a result after the last one.
+        case unexpected
+    }
+
+    package enum ResultAction: Equatable {
+        case deliverRow(statement: Int)
+        /// Keep the result: it counts when the Sync came back.
+        case keepSuccess(statement: Int)
+        case keepError(statement: Int)
+        /// Everything succeeded, then the commit at the Sync failed: the error is every statement's.
+        case keepCommitError
+        case keepAborted(statement: Int)
+        /// The connection is out of step: close it, never pool it.
+        case close
+    }
+
+    package mutating func resultArrived(_ kind: ResultKind) -> ResultAction {
+        guard case .busy(var batch) = state else { return .close }
+        defer { state = .busy(batch) }
+        if batch.current == batch.count {
+            // In the Sync's slot only an error can come: the commit's own, or the connection's end.
+            guard kind == .error, batch.failed == nil else { return .close }
+            batch.failed = 0
+            return .keepCommitError
+        }
+        guard !batch.currentIsOver else { return .close }
+        let statement = batch.current
+        switch kind {
+        case .row:
+            return batch.failed == nil ? .deliverRow(statement: statement) : .close
+        case .success:
+            guard batch.failed == nil else { return .close }
+            batch.currentIsOver = true
+            return .keepSuccess(statement: statement)
+        case .error:
+            guard batch.failed == nil else { return .close }
+            batch.currentIsOver = true
+            batch.failed = statement
+            return .keepError(statement: statement)
+        case .aborted:
+            guard batch.failed != nil else { return .close }
+            batch.currentIsOver = true
+            return .keepAborted(statement: statement)
+        case .unexpected:
+            return .close
+        }
+    }
+
+    package enum EndAction: Equatable {
+        case none
+        /// The next statement's results follow: this is the moment to ask for them row by row.
+        case nextStatement(Int)
+        case close
+    }
+
+    /// libpq's NULL: the current statement has no more results.
+    package mutating func statementEnded() -> EndAction {
+        guard case .busy(var batch) = state else { return .close }
+        // libpq may end the Sync's slot with a NULL of its own after an error in it.
+        if batch.current == batch.count { return .none }
+        guard batch.currentIsOver else { return .close }
+        batch.current += 1
+        batch.currentIsOver = false
+        state = .busy(batch)
+        return batch.current < batch.count ? .nextStatement(batch.current) : .none
+    }
+
+    package enum SyncAction: Equatable {
+        /// Every kept result counts now; the connection is in order.
+        case finish
+        /// Every kept result counts now; the connection is out of use until the cancel has returned.
+        case finishAwaitingCancel
+        case close
+    }
+
+    /// - Parameter inTransaction: what the server reported: a transaction is open, in order or failed.
+    package mutating func syncArrived(inTransaction: Bool) -> SyncAction {
+        guard case .busy(let batch) = state, batch.current == batch.count else { return .close }
+        if cancel == .underWay {
+            state = .uncertain(inTransaction: inTransaction)
+            return .finishAwaitingCancel
+        }
+        cancel = .none
+        state = .idle(inTransaction: inTransaction)
+        return .finish
+    }
+
+    // MARK: Cancel
+
+    package enum CancelAction: Equatable {
+        case send
+        /// Nothing is in flight, or a cancel was sent for this batch.
+        case none
+    }
+
+    /// A cancel is sent only for a batch of one: it would hit a neighbour otherwise.
+    package mutating func cancelRequested() -> CancelAction {
+        guard case .busy(let batch) = state, batch.count == 1, cancel == .none else { return .none }
+        cancel = .underWay
+        return .send
+    }
+
+    package enum CancelReturnAction: Equatable {
+        case none
+        /// The Sync had come before: the connection is in order again.
+        case ready
+    }
+
+    package mutating func cancelReturned() -> CancelReturnAction {
+        guard cancel == .underWay else { return .none }
+        switch state {
+        case .busy:
+            cancel = .returned
+            return .none
+        case .uncertain(let inTransaction):
+            cancel = .none
+            state = .idle(inTransaction: inTransaction)
+            return .ready
+        case .closed, .connecting, .idle:
+            preconditionFailure("a cancel is under way only for a batch")
+        }
+    }
+}
