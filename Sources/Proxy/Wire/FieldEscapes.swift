@@ -1,0 +1,136 @@
+import Glibc
+
+/// The escapes of fields, those of PostgreSQL's COPY text format: `\\ \t \n \r`, and `\N` for SQL NULL.
+enum FieldEscapes {
+    /// Unescapes the bytes from `source` to `end` to `target`, which is not behind `source`, and answers where the
+    /// result ends. Unescaping never grows a field, so it works in place.
+    static func unescape(
+        _ line: UnsafeMutableRawPointer, from source: Int, to end: Int, into target: Int
+    ) throws(WireError) -> Int {
+        var source = source
+        var target = target
+        while let found = memchr(line + source, Int32(ASCII.backslash), end &- source) {
+            let backslash = UnsafeMutableRawPointer(found) - line
+            move(line, from: source, to: backslash, into: target)
+            target &+= backslash &- source
+            let letter = backslash &+ 1 < end ? line.load(fromByteOffset: backslash &+ 1, as: UInt8.self) : 0
+            guard let byte = meaning(ofEscape: letter) else {
+                throw .badEscape(letter, at: Int32(truncatingIfNeeded: backslash))
+            }
+            line.storeBytes(of: byte, toByteOffset: target, as: UInt8.self)
+            target &+= 1
+            source = backslash &+ 2
+        }
+        move(line, from: source, to: end, into: target)
+        return target &+ (end &- source)
+    }
+
+    @inline(__always)
+    static func move(_ line: UnsafeMutableRawPointer, from source: Int, to end: Int, into target: Int) {
+        if target != source { memmove(line + target, line + source, end &- source) }
+    }
+
+    /// The byte that backslash and `letter` stand for.
+    static func meaning(ofEscape letter: UInt8) -> UInt8? {
+        switch letter {
+        case ASCII.backslash: ASCII.backslash
+        case ASCII.t: ASCII.tab
+        case ASCII.n: ASCII.lineFeed
+        case ASCII.r: ASCII.carriageReturn
+        default: nil
+        }
+    }
+
+    /// The letter behind a backslash that stands for `byte`, or nil for a byte that stands for itself.
+    @inline(__always)
+    static func letter(for byte: UInt8) -> UInt8? {
+        switch byte {
+        case ASCII.backslash: ASCII.backslash
+        case ASCII.tab: ASCII.t
+        case ASCII.lineFeed: ASCII.n
+        case ASCII.carriageReturn: ASCII.r
+        default: nil
+        }
+    }
+}
+
+/// What one pass over a line finds, so that most lines need no second look.
+struct LineSurvey {
+    /// Not zero when the line has a NUL or a CR.
+    private(set) var framing: UInt64 = 0
+    private(set) var backslashes: UInt64 = 0
+    /// High bits of bytes that are not ASCII.
+    private(set) var high: UInt64 = 0
+
+    init(_ bytes: UnsafeRawBufferPointer) {
+        guard let base = bytes.baseAddress else { return }
+        var offset = 0
+        while offset &+ 8 <= bytes.count {
+            note(base.loadUnaligned(fromByteOffset: offset, as: UInt64.self))
+            offset &+= 8
+        }
+        if bytes.count >= 8 {
+            // The last eight again, some of them for the second time: never a byte behind the end.
+            note(base.loadUnaligned(fromByteOffset: bytes.count &- 8, as: UInt64.self))
+        } else {
+            while offset < bytes.count {
+                note(UInt64(base.load(fromByteOffset: offset, as: UInt8.self)) | 0x2020_2020_2020_2000)
+                offset &+= 1
+            }
+        }
+    }
+
+    @inline(__always)
+    private mutating func note(_ word: UInt64) {
+        framing |= ASCII.matches(word, 0) | ASCII.matches(word, ASCII.carriageReturn)
+        backslashes |= ASCII.matches(word, ASCII.backslash)
+        high |= word & ASCII.highBits
+    }
+}
+
+enum UTF8Check {
+    /// The offset of the first byte that starts no valid sequence, or nil when all of `bytes` is UTF-8. Surrogates,
+    /// overlong forms and what lies behind U+10FFFF are invalid, as in PostgreSQL's pg_utf8_islegal.
+    static func firstInvalid(_ bytes: UnsafeRawBufferPointer) -> Int? {
+        guard let base = bytes.baseAddress else { return nil }
+        let end = bytes.count
+        var offset = 0
+        while offset < end {
+            if offset &+ 8 <= end,
+                base.loadUnaligned(fromByteOffset: offset, as: UInt64.self) & ASCII.highBits == 0
+            {
+                offset &+= 8
+                continue
+            }
+            let length = sequence(base + offset, end &- offset)
+            guard length > 0 else { return offset }
+            offset &+= length
+        }
+        return nil
+    }
+
+    /// The length of the sequence that starts at `start`, of which `available` bytes (1 or more) are there; 0 when it is
+    /// invalid. Table 3-7 of the Unicode Standard.
+    @inline(__always)
+    private static func sequence(_ start: UnsafeRawPointer, _ available: Int) -> Int {
+        let first = start.load(as: UInt8.self)
+        let length: Int
+        var second: ClosedRange<UInt8> = 0x80...0xBF
+        switch first {
+        case 0x00...0x7F: return 1
+        case 0xC2...0xDF: length = 2
+        case 0xE0: (length, second) = (3, 0xA0...0xBF)
+        case 0xED: (length, second) = (3, 0x80...0x9F)
+        case 0xE1...0xEF: length = 3
+        case 0xF0: (length, second) = (4, 0x90...0xBF)
+        case 0xF1...0xF3: length = 4
+        case 0xF4: (length, second) = (4, 0x80...0x8F)
+        default: return 0
+        }
+        guard available >= length, second.contains(start.load(fromByteOffset: 1, as: UInt8.self)) else { return 0 }
+        for index in 2..<max(length, 2) where start.load(fromByteOffset: index, as: UInt8.self) & 0xC0 != 0x80 {
+            return 0
+        }
+        return length
+    }
+}
