@@ -97,6 +97,10 @@ package struct ReplyWriter: ~Copyable {
         putField(UnsafeRawBufferPointer(start: bytes, count: count))
     }
 
+    package mutating func value(_ bytes: UnsafeRawBufferPointer) {
+        putField(bytes)
+    }
+
     package mutating func null() {
         reserve(3)
         put(ASCII.tab)

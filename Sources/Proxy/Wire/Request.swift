@@ -21,6 +21,16 @@ package struct Request: Sendable {
     /// open, `verb` means anything.
     package internal(set) var error: WireError?
 
+    package init() {}
+
+    /// A line that never ended: too long, or begun and left. Its id is read when it is there, so that even this error
+    /// can be told apart; `error` is nil where the reason is not one of the line's own.
+    package init(unfinished bytes: UnsafeRawBufferPointer, error: WireError?) {
+        id = RequestParser.id(inUnfinished: bytes)
+        byteCount = Int32(truncatingIfNeeded: bytes.count)
+        self.error = error
+    }
+
     /// Whether the id starts with `salt`, as each id behind `HELLO @salt=` must. A request whose id could not be read
     /// does not. To be asked also when `error` is set: a breach closes, most errors do not.
     package func idStarts(with salt: UnsafeRawBufferPointer, in line: UnsafeRawPointer) -> Bool {
