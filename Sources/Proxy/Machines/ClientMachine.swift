@@ -49,7 +49,7 @@ package struct ClientMachine: Equatable {
     package private(set) var running = Running.nothing
     package private(set) var transaction = Transaction.none
     package private(set) var input = Input.reading
-    /// Requests that were read and not answered.
+    /// Requests that were framed and not answered, at most `maxInFlight`.
     package private(set) var unanswered = 0
     /// A write of this connection was committed (or may have been): later reads must see it.
     package private(set) var hasWritten = false
@@ -73,8 +73,9 @@ package struct ClientMachine: Equatable {
     }
 
     package mutating func requestArrived() -> ArrivalAction {
+        precondition(input == .reading, "a request was framed after reading had stopped")
         unanswered += 1
-        guard unanswered >= maxInFlight, input == .reading else { return .readOn }
+        guard unanswered >= maxInFlight else { return .readOn }
         input = .paused
         return .pauseReading
     }
@@ -115,12 +116,12 @@ package struct ClientMachine: Equatable {
     /// Whether a request that nothing may run beside can start now.
     package var mayStartAlone: Bool { running == .nothing }
 
-    /// Whether a read on `pool` can start now.
+    /// Whether a read on `pool` can start now beside what runs. Inside a transaction nothing runs beside anything.
     package func mayStartRead(onPool pool: Int) -> Bool {
+        guard transaction == .none else { return false }
         switch running {
         case .nothing: return true
-        case .reads(let current, let count):
-            return transaction == .none && current == pool && count < maxParallelReads
+        case .reads(let current, let count): return current == pool && count < maxParallelReads
         case .alone: return false
         }
     }
@@ -135,7 +136,7 @@ package struct ClientMachine: Equatable {
     }
 
     package mutating func readStarted(onPool pool: Int) {
-        precondition(mayStartRead(onPool: pool) && transaction == .none)
+        precondition(mayStartRead(onPool: pool))
         if case .reads(_, let count) = running {
             running = .reads(pool: pool, count: count + 1)
         } else {
@@ -259,6 +260,8 @@ package struct ClientMachine: Equatable {
         // It ended without our COMMIT or ROLLBACK: what follows must not run in autocommit.
         case (_, .idle):
             transaction = .aborted
+            // How it ended is not known: later reads must see what it may have committed.
+            if transactionMayHaveWritten { hasWritten = true }
             return .release
         }
         return .keep

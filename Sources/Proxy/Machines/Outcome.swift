@@ -54,6 +54,8 @@ package enum Outcome {
             if sqlstate == "08P01" && isBeforeForwarding(message) {
                 return effect == .inTransaction || effect == .commit ? .tx : .later
             }
+            // The server is starting, or has no connection to give: the next one would end alike.
+            if effect == .read && word(for: sqlstate) == .later { return .later }
             return retryAfterLoss(stage: .sent, effect: effect)
         }
         switch effect {

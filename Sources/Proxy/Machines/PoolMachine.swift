@@ -21,13 +21,17 @@ package struct PoolMachine: Equatable {
 
     package let queueLimit: Int
     package private(set) var servers: [Server]
+    /// Whether the open connection has had a request.
+    private var hasServed: [Bool]
     /// Idle connections, the most recently used last: few warm connections serve better than many cold ones.
     private var idle: [Int] = []
     /// First come, first served; `head` is the index of the first, so that taking one moves nothing.
     private var queue: [Waiting] = []
     private var head = 0
+    /// Goes back to its first step when a connection serves a request, not when it is made: a PgBouncer that accepts and
+    /// then drops every connection is no better than one that refuses them.
     private var backoff = Backoff()
-    /// No connection is opened before this time: the last attempt failed.
+    /// No connection is opened before this time: the last attempt failed. 0 when it did not.
     package private(set) var notBefore: UInt64 = 0
 
     package var waiting: Int { queue.count - head }
@@ -38,11 +42,13 @@ package struct PoolMachine: Equatable {
 
     /// - Parameters:
     ///   - size: server connections at most, 1 or more.
-    ///   - queueLimit: requests that may wait, 0 or more.
+    ///   - queueLimit: requests that may wait, 0 or more. Who waits for a connection that may be opened now does not
+    ///     count against it: a cold pool sheds nothing that it has room to serve.
     package init(size: Int, queueLimit: Int) {
         precondition(size >= 1 && queueLimit >= 0)
         self.queueLimit = queueLimit
         servers = Array(repeating: .closed, count: size)
+        hasServed = Array(repeating: false, count: size)
         idle.reserveCapacity(size)
     }
 
@@ -59,10 +65,10 @@ package struct PoolMachine: Equatable {
     /// - Parameter deadline: when the wait ends, whatever else happens.
     package mutating func requestArrived(_ request: UInt64, deadline: UInt64, now: UInt64) -> RequestAction {
         if waiting == 0, let server = idle.popLast() {
-            servers[server] = .assigned
+            assign(server)
             return .start(server: server)
         }
-        guard waiting < queueLimit else { return .shed }
+        guard waiting < queueLimit || (now >= notBefore && waiting < servers.count - openCount) else { return .shed }
         queue.append(Waiting(request: request, deadline: deadline))
         return .wait(connect: connectionToOpen(now: now))
     }
@@ -111,13 +117,12 @@ package struct PoolMachine: Equatable {
         case .connecting:
             connectingCount -= 1
             openCount += 1
-            backoff = Backoff()
             notBefore = 0
         case .assigned: break
         case .closed, .idle: preconditionFailure("a connection that is \(servers[server]) cannot fall idle")
         }
         if let first = popFirst() {
-            servers[server] = .assigned
+            assign(server)
             return .start(request: first)
         }
         servers[server] = .idle
@@ -132,33 +137,42 @@ package struct PoolMachine: Equatable {
         case retry(at: UInt64)
     }
 
-    /// A connection attempt failed: the next one waits, longer each time.
+    /// A connection attempt failed: the next one waits, longer each time. Attempts that failed side by side are one
+    /// failure: a pool of 20 that lost its PgBouncer would otherwise be at the longest wait at once.
     /// - Parameter jitter: any number; spreads the attempts of many daemons.
     package mutating func connectFailed(_ server: Int, now: UInt64, jitter: UInt64) -> LossAction {
         precondition(servers[server] == .connecting)
         servers[server] = .closed
         connectingCount -= 1
-        notBefore = now &+ backoff.next(jitter: jitter)
-        return waiting > 0 || openCount == 0 ? .retry(at: notBefore) : .none
+        backOff(now: now, jitter: jitter)
+        // Also when nobody waits: who comes before that time has no other way to be remembered.
+        return .retry(at: notBefore)
     }
 
-    /// An open connection is gone.
-    package mutating func serverLost(_ server: Int, now: UInt64) -> LossAction {
+    /// An open connection is gone. One that never served anybody counts as a failed attempt.
+    /// - Parameter jitter: any number; spreads the attempts of many daemons.
+    package mutating func serverLost(_ server: Int, now: UInt64, jitter: UInt64 = 0) -> LossAction {
         switch servers[server] {
         case .idle:
             idle.removeAll { $0 == server }
+            if !hasServed[server] { backOff(now: now, jitter: jitter) }
         case .assigned: break
         case .closed, .connecting: preconditionFailure("a connection that is \(servers[server]) cannot be lost")
         }
         servers[server] = .closed
+        hasServed[server] = false
         openCount -= 1
         return connectDue(now: now)
     }
 
-    /// Opens a connection when one is wanted: somebody waits, or none is open (so that a pool that came back is seen).
+    /// Opens one connection when one is wanted: somebody waits for it, or none is open (so that a pool that came back is
+    /// seen). To be called when a retry is due, and after a connection was made, until it has none to open: while
+    /// attempts fail only one is under way at a time, and those that wait behind it get theirs when it succeeds.
     package mutating func connectDue(now: UInt64) -> LossAction {
+        guard openCount + connectingCount < servers.count else { return .none }
         guard waiting > connectingCount || (openCount == 0 && connectingCount == 0) else { return .none }
         if now < notBefore { return .retry(at: notBefore) }
+        if notBefore > 0 && connectingCount > 0 { return .none }
         guard let server = servers.firstIndex(of: .closed) else { return .none }
         servers[server] = .connecting
         connectingCount += 1
@@ -170,6 +184,17 @@ package struct PoolMachine: Equatable {
     private mutating func connectionToOpen(now: UInt64) -> Int? {
         if case .connect(let server) = connectDue(now: now) { return server }
         return nil
+    }
+
+    private mutating func assign(_ server: Int) {
+        servers[server] = .assigned
+        hasServed[server] = true
+        backoff = Backoff()
+    }
+
+    private mutating func backOff(now: UInt64, jitter: UInt64) {
+        guard now >= notBefore else { return }
+        notBefore = now &+ backoff.next(jitter: jitter)
     }
 
     private mutating func popFirst() -> UInt64? {

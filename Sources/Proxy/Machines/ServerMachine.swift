@@ -29,6 +29,8 @@ package struct ServerMachine: Equatable {
         package var currentIsOver = false
         /// A statement failed: those behind it are reported as aborted.
         package var failed: Int?
+        /// Every statement succeeded and the commit at the Sync failed.
+        package var commitFailed = false
     }
 
     package enum CancelState: Equatable {
@@ -59,7 +61,8 @@ package struct ServerMachine: Equatable {
         case connectFailed
         /// Nothing was in flight.
         case lostIdle
-        /// Statements `first ..< count` have no confirmed result; `failed` already had its error.
+        /// No statement of the batch has a confirmed result, those that succeeded neither: their Sync did not come.
+        /// `failed` is the one that had an error of its own. Behind a FATAL, "aborted" does not mean "never ran".
         case lostBatch(count: Int, failed: Int?)
     }
 
@@ -115,8 +118,8 @@ package struct ServerMachine: Equatable {
         defer { state = .busy(batch) }
         if batch.current == batch.count {
             // In the Sync's slot only an error can come: the commit's own, or the connection's end.
-            guard kind == .error, batch.failed == nil else { return .close }
-            batch.failed = 0
+            guard kind == .error, batch.failed == nil, !batch.commitFailed else { return .close }
+            batch.commitFailed = true
             return .keepCommitError
         }
         guard !batch.currentIsOver else { return .close }
