@@ -1,0 +1,124 @@
+// The typed values of each section, and the checks that reach over several keys or sections.
+
+extension SettingsParser {
+    mutating func serverSettings(_ values: SectionValues) -> ServerSettings {
+        if let workers = values.optionalNumber("workers"), workers.value > 1 {
+            reader.complain("more than 1 worker is not in this version", at: workers.position)
+        }
+        note(values, as: "server")
+        return ServerSettings(
+            workers: values.number("workers"),
+            logFormat: values.word("log_format", as: LogFormat.self),
+            logLevel: values.word("log_level", as: LogLevel.self),
+            drainTimeoutMilliseconds: values.number("drain_timeout"),
+            clientWriteTimeoutMilliseconds: values.number("client_write_timeout"),
+            lineTimeoutMilliseconds: values.number("line_timeout"),
+            transactionIdleTimeoutMilliseconds: values.number("transaction_idle_timeout"),
+            maxClients: values.number("max_clients"),
+            maxLineBytes: values.number("max_line"),
+            maxParameters: values.number("max_parameters"),
+            maxInflight: values.number("max_inflight"),
+            statementCacheBytes: values.number("statement_cache"))
+    }
+
+    mutating func listenerSettings(_ sections: [SectionValues]) -> [ListenerSettings] {
+        var paths: [String: SourcePosition] = [:]
+        var result: [ListenerSettings] = []
+        for values in sections {
+            if let name = values.text("name") { claim(name, as: .listener) }
+            if let path = values.text("unix") {
+                if let first = paths[path.value] {
+                    reader.complain("this path is taken by the listener of line \(first.line)", at: path.position)
+                } else {
+                    paths[path.value] = path.position
+                }
+            }
+            guard let name = values.text("name"), let path = values.text("unix") else { continue }
+            note(values, as: "listen.\(name.value)")
+            result.append(
+                ListenerSettings(
+                    name: name, unix: path,
+                    mode: UInt16(values.number("mode")),
+                    group: values.text("group"),
+                    level: values.word("level", as: ListenerLevel.self),
+                    requireSalt: values.flag("require_salt"),
+                    allowUsers: values.texts("allow_users"),
+                    position: values.position))
+        }
+        return result
+    }
+
+    mutating func poolSettings(_ sections: [(name: Located<String>, values: SectionValues)]) -> [PoolSettings] {
+        var result: [PoolSettings] = []
+        var primaries: [String: [Located<String>]] = [:]
+        var hasUnclear = false
+        for (name, values) in sections {
+            register(name, as: .pool)
+            check(conninfo: values.text("conninfo"))
+            let cluster = values.text("cluster") ?? Located(Settings.mainCluster, at: values.position)
+            let role = values.optionalWord("role", as: PoolRole.self)
+            if values.isBroken("cluster") || role == nil {
+                hasUnclear = true
+            } else {
+                register(cluster, as: .cluster)
+                primaries[cluster.value, default: []] += role?.value == .primary ? [name] : []
+            }
+            guard let conninfo = values.text("conninfo"), let role else { continue }
+            note(values, as: "pool.\(name.value)")
+            result.append(
+                PoolSettings(
+                    name: name, cluster: cluster, conninfo: conninfo, role: role,
+                    size: values.number("size"),
+                    queue: values.number("queue"),
+                    queueTimeoutMilliseconds: values.number("queue_timeout"),
+                    timeoutMilliseconds: values.number("timeout"),
+                    connectTimeoutMilliseconds: values.number("connect_timeout"),
+                    position: values.position))
+        }
+        // With a role or cluster that could not be read nothing can be said about the clusters.
+        if !hasUnclear { check(sections: sections, primaries: primaries) }
+        return result
+    }
+
+    private mutating func check(
+        sections: [(name: Located<String>, values: SectionValues)], primaries: [String: [Located<String>]]
+    ) {
+        for (name, values) in sections {
+            let cluster = values.text("cluster")?.value ?? Settings.mainCluster
+            let those = primaries[cluster] ?? []
+            let isFirst = !sections.prefix { $0.name != name }.contains {
+                ($0.values.text("cluster")?.value ?? Settings.mainCluster) == cluster
+            }
+            if those.isEmpty, isFirst {
+                reader.complain(
+                    "the cluster `\(cluster)` has no pool with role = \"primary\"", at: values.position)
+            } else if let first = those.first, those.count > 1, first != name, those.contains(name) {
+                reader.complain(
+                    "the cluster `\(cluster)` has a primary already: `\(first.value)` of line \(first.position.line)",
+                    at: name.position)
+            }
+        }
+        if let first = sections.first, !isKnown(Settings.mainCluster, as: .cluster) {
+            reader.complain(
+                "no pool is in the cluster `\(Settings.mainCluster)`, which requests without `using` go to",
+                at: first.values.position)
+        }
+    }
+
+    private mutating func check(conninfo: Located<String>?) {
+        guard let conninfo else { return }
+        do {
+            for problem in try ConnectionString(conninfo.value).problems {
+                reader.complain("`conninfo` \(problem)", at: conninfo.position)
+            }
+        } catch {
+            reader.complain("`conninfo` \(error.message)", at: conninfo.position)
+        }
+    }
+
+    mutating func defaultRouteSettings(_ values: SectionValues) -> DefaultRouteSettings {
+        note(values, as: "default")
+        return DefaultRouteSettings(
+            read: values.word("read", as: PoolRole.self), write: values.word("write", as: PoolRole.self))
+    }
+}
