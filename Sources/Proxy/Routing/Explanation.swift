@@ -1,0 +1,112 @@
+// What ROUTE and `pointsman route` say of a statement, and the expectations of a settings file.
+
+package struct Explanation: Equatable, Sendable {
+    package var kind: String
+    package var access: Access
+    /// nil when it is refused.
+    package var pool: String?
+    package var cluster: String
+    package var reason: String
+    /// The rule that decided, and its line.
+    package var rule: String?
+    package var line: Int?
+    package var timeoutMilliseconds: Int?
+    package var tables: [String]
+    package var functions: [String]
+    /// The function that made it a write.
+    package var decidingFunction: String?
+    /// 16 hexadecimal digits, as libpg_query and pg_stat_statements' relatives write it.
+    package var fingerprint: String
+    package var sqlstate: String?
+    /// Why it is refused, or why it was not parsed.
+    package var message: String?
+}
+
+extension Judge {
+    /// Which way a statement would go. Runs nothing and counts nothing, but the text enters the cache.
+    package func explain(_ sql: UnsafeRawBufferPointer, _ request: RouteRequest, _ origin: RouteOrigin) -> Explanation {
+        let statement = statement(for: sql)
+        let decision = consider(statement, request, origin)
+        var explanation = Explanation(
+            kind: statement.kind.word, access: decision.access, pool: decision.pool.map { rules.pools[$0].name },
+            cluster: rules.clusters[decision.cluster].name, reason: decision.reason.word,
+            rule: decision.rule.map { rules.rules[$0].name }, line: decision.rule.map { rules.rules[$0].line },
+            timeoutMilliseconds: decision.timeoutMilliseconds, tables: statement.tables.map(\.description),
+            functions: statement.functions.map(\.description),
+            decidingFunction: statement.decidingFunction?.description,
+            fingerprint: hexadecimal(statement.fingerprint), sqlstate: nil, message: nil)
+        if let refusal = decision.refusal {
+            explanation.sqlstate = refusal.sqlstate
+            explanation.message = refusal.message
+        } else if let cause = statement.unparsedCause {
+            explanation.message = cause.text
+        }
+        return explanation
+    }
+
+    private func hexadecimal(_ number: UInt64) -> String {
+        let digits = String(number, radix: 16)
+        return String(repeating: "0", count: 16 - digits.utf8.count) + digits
+    }
+
+    /// What is wrong with an expectation's outcome; nil when it is as written.
+    func complaint(about expectation: ExpectCase, index: Int) -> RoutingProblem? {
+        var request = RouteRequest()
+        let origin = RouteOrigin(app: expectation.app ?? "", listener: expectation.listen ?? "")
+        var sql = expectation.sql
+        let explanation = withBytes(of: expectation.using) { using in
+            withBytes(of: expectation.tag) { tag in
+                request.using = using
+                request.tag = tag
+                if expectation.inTransaction { request.transactionPool = transactionPool(expectation) }
+                return sql.withUTF8 { explain(UnsafeRawBufferPointer($0), request, origin) }
+            }
+        }
+        let outcome = outcome(explanation)
+        func problem(_ field: String, _ expected: String) -> RoutingProblem {
+            RoutingProblem(
+                subject: .expectation(index), field: field, element: nil,
+                message: "expected \(expected), but \(outcome)")
+        }
+        let isRefused = explanation.pool == nil
+        if let refused = expectation.refused, refused != isRefused {
+            return problem("refused", refused ? "a refusal" : "no refusal")
+        }
+        if let state = expectation.sqlstate, state != explanation.sqlstate { return problem("sqlstate", state) }
+        if let pool = expectation.pool, pool != explanation.pool { return problem("pool", "pool \"\(pool)\"") }
+        if let kind = expectation.kind, kind != explanation.kind { return problem("kind", "kind \"\(kind)\"") }
+        if let reason = expectation.reason, reason != explanation.reason {
+            return problem("reason", "reason \"\(reason)\"")
+        }
+        return nil
+    }
+
+    private func transactionPool(_ expectation: ExpectCase) -> Int {
+        let cluster = expectation.using.flatMap { rules.cluster(named: $0) } ?? rules.defaultCluster
+        return rules.clusters[cluster].primary
+    }
+
+    private func outcome(_ explanation: Explanation) -> String {
+        let rule = explanation.rule.map { " by rule \"\($0)\"" } ?? ""
+        guard let pool = explanation.pool else {
+            return "it is refused\(rule) (\(explanation.sqlstate ?? "")): \(explanation.message ?? "")"
+        }
+        return
+            "its kind is \"\(explanation.kind)\" and it goes to pool \"\(pool)\"\(rule), reason \"\(explanation.reason)\""
+    }
+
+    private func withBytes<Result>(of text: String?, _ body: (UnsafeRawBufferPointer?) -> Result) -> Result {
+        guard var text else { return body(nil) }
+        return text.withUTF8 { body(UnsafeRawBufferPointer($0)) }
+    }
+}
+
+extension UnparsedCause {
+    package var text: String {
+        switch self {
+        case .tooLong: "longer than \(ParseLimits.textBytes) bytes, so it was not parsed"
+        case .tooCostly: "its form would take too long to parse"
+        case .syntax(let message): message
+        }
+    }
+}

@@ -1,0 +1,3 @@
+enum HarmlessFunctions {
+    static let names = "count sum lower"
+}

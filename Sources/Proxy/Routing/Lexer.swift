@@ -1,0 +1,166 @@
+// PostgreSQL's lexical rules, as far as telling code from strings and comments needs them, in one pass and linear time. For
+// texts that were not parsed, and for comments, which a parse drops.
+
+struct Lexer {
+    enum Token: Equatable {
+        /// An identifier or keyword, folded to lower case (ASCII) when it was not quoted.
+        case word(String)
+        /// U&"…": an identifier whose letters may be written as escapes.
+        case escapedWord
+        case semicolon
+        case openParenthesis
+        /// Anything else: strings, numbers, operators, punctuation.
+        case other
+    }
+
+    private let text: UnsafeRawBufferPointer
+    private var position = 0
+
+    init(_ text: UnsafeRawBufferPointer) { self.text = text }
+
+    private func byte(_ offset: Int = 0) -> UInt8 {
+        position + offset < text.count ? text[position + offset] : 0
+    }
+
+    /// The next token, nil at the end. A string or comment that does not end is taken to the end of the text.
+    mutating func next() -> Token? {
+        skipBlank()
+        guard position < text.count else { return nil }
+        let first = byte()
+        switch first {
+        case UInt8(ascii: ";"): position += 1; return .semicolon
+        case UInt8(ascii: "("): position += 1; return .openParenthesis
+        case UInt8(ascii: "'"): string(escapes: false); return .other
+        case UInt8(ascii: "\""): return .word(quotedName())
+        case UInt8(ascii: "$"): dollar(); return .other
+        default: break
+        }
+        guard Lexer.startsName(first) else {
+            if Lexer.isDigit(first) { number() } else { position += 1 }
+            return .other
+        }
+        return wordOrPrefixedString(first)
+    }
+
+    private mutating func wordOrPrefixedString(_ first: UInt8) -> Token {
+        let quote = UInt8(ascii: "'")
+        let lower = first | 0x20
+        if byte(1) == quote,
+            [UInt8(ascii: "e"), UInt8(ascii: "b"), UInt8(ascii: "x"), UInt8(ascii: "n")].contains(lower)
+        {
+            position += 1
+            string(escapes: lower == UInt8(ascii: "e"))
+            return .other
+        }
+        if lower == UInt8(ascii: "u"), byte(1) == UInt8(ascii: "&"), byte(2) == quote || byte(2) == UInt8(ascii: "\"") {
+            position += 2
+            if byte() == quote {
+                string(escapes: false)
+                return .other
+            }
+            _ = quotedName()
+            return .escapedWord
+        }
+        let start = position
+        while position < text.count, Lexer.continuesName(byte()) { position += 1 }
+        // Fold what is ASCII, as PostgreSQL does in UTF-8 databases; names longer than 63 bytes are none we look for.
+        return .word(
+            String(decoding: text[start..<min(position, start + 64)].map { Lexer.folded($0) }, as: UTF8.self))
+    }
+
+    private mutating func skipBlank() {
+        while position < text.count {
+            switch byte() {
+            case 0x20, 0x09...0x0d: position += 1
+            case UInt8(ascii: "-") where byte(1) == UInt8(ascii: "-"):
+                while position < text.count, byte() != 0x0a, byte() != 0x0d { position += 1 }
+            case UInt8(ascii: "/") where byte(1) == UInt8(ascii: "*"): blockComment()
+            default: return
+            }
+        }
+    }
+
+    private mutating func blockComment() {
+        var depth = 0
+        while position < text.count {
+            if byte() == UInt8(ascii: "/"), byte(1) == UInt8(ascii: "*") {
+                depth += 1
+                position += 2
+            } else if byte() == UInt8(ascii: "*"), byte(1) == UInt8(ascii: "/") {
+                depth -= 1
+                position += 2
+                if depth == 0 { return }
+            } else {
+                position += 1
+            }
+        }
+    }
+
+    private mutating func string(escapes: Bool) {
+        position += 1
+        while position < text.count {
+            let current = byte()
+            position += 1
+            if escapes, current == UInt8(ascii: "\\") {
+                position += 1
+            } else if current == UInt8(ascii: "'") {
+                if byte() != UInt8(ascii: "'") { return }
+                position += 1
+            }
+        }
+        position = text.count
+    }
+
+    private mutating func quotedName() -> String {
+        position += 1
+        var name: [UInt8] = []
+        while position < text.count {
+            let current = byte()
+            position += 1
+            if current == UInt8(ascii: "\"") {
+                if byte() != UInt8(ascii: "\"") { break }
+                position += 1
+            }
+            if name.count < 64 { name.append(current) }
+        }
+        return String(decoding: name, as: UTF8.self)
+    }
+
+    /// $n, or a string between two equal $tag$.
+    private mutating func dollar() {
+        let start = position
+        position += 1
+        guard !Lexer.isDigit(byte()) else { return }
+        while position < text.count, byte() != UInt8(ascii: "$"), Lexer.continuesName(byte()) { position += 1 }
+        guard byte() == UInt8(ascii: "$") else {
+            position = start + 1
+            return
+        }
+        position += 1
+        let tag = UnsafeRawBufferPointer(rebasing: text[start..<position])
+        while position + tag.count <= text.count {
+            if byte() == UInt8(ascii: "$"), text[position..<position + tag.count].elementsEqual(tag) {
+                position += tag.count
+                return
+            }
+            position += 1
+        }
+        position = text.count
+    }
+
+    private mutating func number() {
+        while Lexer.isDigit(byte()) || byte() == UInt8(ascii: ".") { position += 1 }
+    }
+
+    private static func isDigit(_ byte: UInt8) -> Bool { byte >= UInt8(ascii: "0") && byte <= UInt8(ascii: "9") }
+    private static func startsName(_ byte: UInt8) -> Bool {
+        let lower = byte | 0x20
+        return (lower >= UInt8(ascii: "a") && lower <= UInt8(ascii: "z")) || byte == UInt8(ascii: "_") || byte >= 0x80
+    }
+    private static func continuesName(_ byte: UInt8) -> Bool {
+        startsName(byte) || isDigit(byte) || byte == UInt8(ascii: "$")
+    }
+    private static func folded(_ byte: UInt8) -> UInt8 {
+        byte >= UInt8(ascii: "A") && byte <= UInt8(ascii: "Z") ? byte | 0x20 : byte
+    }
+}

@@ -1,1 +1,0 @@
-// What a statement is, and where it goes.

@@ -1,0 +1,210 @@
+// What is known of one SQL text: the facts that its parse gave, never what a rule or a request adds.
+
+/// What a statement is. The words are those of a rule's `kind`.
+package enum StatementKind: UInt8, Sendable, CaseIterable {
+    case select, insert, update, delete, merge, copy
+    /// What PostgreSQL logs under `log_statement = ddl`; SELECT INTO and CREATE TABLE AS among it.
+    case ddl
+    /// Everything else that is none of the others: EXPLAIN, SHOW, VACUUM, CALL, DO, LOCK, cursors, NOTIFY, …
+    case utility
+    /// BEGIN, COMMIT, ROLLBACK, savepoints, two-phase commit.
+    case transaction
+    /// SET, RESET, LISTEN, PREPARE and whatever else changes a session.
+    case session
+    /// A text that was not parsed.
+    case unknown
+
+    package var word: String {
+        switch self {
+        case .select: "select"
+        case .insert: "insert"
+        case .update: "update"
+        case .delete: "delete"
+        case .merge: "merge"
+        case .copy: "copy"
+        case .ddl: "ddl"
+        case .utility: "utility"
+        case .transaction: "transaction"
+        case .session: "session"
+        case .unknown: "unknown"
+        }
+    }
+
+    package init?(word: String) {
+        guard let kind = StatementKind.allCases.first(where: { $0.word == word }) else { return nil }
+        self = kind
+    }
+}
+
+/// A name as written, folded to lower case as PostgreSQL does; quoted names keep their case.
+package struct QualifiedName: Hashable, Sendable, CustomStringConvertible {
+    /// Empty when it was not written.
+    package var schema: String
+    package var name: String
+
+    package init(schema: String = "", name: String) {
+        self.schema = schema
+        self.name = name
+    }
+
+    package var description: String { schema.isEmpty ? name : "\(schema).\(name)" }
+}
+
+package enum SavepointCommand: UInt8, Sendable {
+    case savepoint, release, rollbackTo
+}
+
+/// Why a text was not parsed. All such texts are judged as writes.
+package enum UnparsedCause: Equatable, Sendable {
+    /// Above ParseLimits.textBytes.
+    case tooLong
+    /// Above one of the other ParseLimits, which bound the time of a parse.
+    case tooCostly
+    /// The parser's own words, at most 200 bytes: newer syntax, or a mistake that the server will name better.
+    case syntax(String)
+}
+
+/// The facts of one SQL text. Confined to the thread of the Judge that made it.
+package final class Statement {
+    /// The text, and a NUL behind it that is not counted.
+    package let text: UnsafeRawBufferPointer
+    package let kind: StatementKind
+    /// `.read` only when nothing in it is known to write, or to mean something only on the primary.
+    package let access: Access
+    /// Why access is what it is: `classifier`, `function` or `unparsed`.
+    package let reason: RouteReason
+    /// The function that made it a write, when reason is `function`.
+    package let decidingFunction: QualifiedName?
+    /// Tables, views and sequences, each once, in the order of the text's grammar; names of CTEs are none.
+    package let tables: [QualifiedName]
+    /// Functions called by name, each once.
+    package let functions: [QualifiedName]
+    /// Schemas that DDL names as such (CREATE SCHEMA, DROP SCHEMA).
+    package let schemas: [String]
+    /// The pairs of a sqlcommenter comment at the end, decoded.
+    package let commentTags: [(key: String, value: String)]
+    /// The highest n of `$n`; nil when the text was not parsed.
+    package let parameterCount: Int?
+    /// FOR UPDATE, FOR SHARE and their kin, anywhere.
+    package let hasRowLocks: Bool
+    /// It may commit before its end (CALL, DO, VACUUM, CONCURRENTLY, CREATE DATABASE, …): its outcome is unknown when its
+    /// reply is lost, and it cannot share a batch with another statement, not even a set_config.
+    package let commitsOnTheWay: Bool
+    package let savepointCommand: SavepointCommand?
+    /// False when it calls a function that is not on the list of PostgreSQL's own harmless ones: on a primary it then counts
+    /// as a write for its outcome.
+    package let namesOnlyKnownFunctions: Bool
+    package let unparsedCause: UnparsedCause?
+    /// Why it is refused everywhere.
+    package let refusal: Refusal?
+    /// Why it is refused outside a transaction.
+    package let refusalOutsideTransaction: Refusal?
+
+    /// The rules that may match it; valid while its generation is that of the rule set in force.
+    var ruleMatch = StaticRuleMatch()
+    private var cachedNormalised: [UInt8]?
+    private var cachedFingerprint: UInt64?
+
+    init(_ facts: consuming StatementFacts, copying sql: UnsafeRawBufferPointer) {
+        let copy = UnsafeMutableRawBufferPointer.allocate(byteCount: sql.count + 1, alignment: 1)
+        copy.copyMemory(from: sql)
+        copy[sql.count] = 0
+        text = UnsafeRawBufferPointer(rebasing: copy[..<sql.count])
+        kind = facts.kind
+        access = facts.writes || facts.primaryFunction != nil ? .write : .read
+        reason =
+            facts.unparsedCause != nil
+            ? .unparsed : facts.primaryFunction != nil && !facts.writes ? .function : .classifier
+        decidingFunction = facts.primaryFunction
+        tables = facts.tables.names
+        functions = facts.functions.names
+        schemas = facts.schemas
+        commentTags = facts.commentTags
+        parameterCount = facts.unparsedCause == nil ? facts.parameterCount : nil
+        hasRowLocks = facts.hasRowLocks
+        commitsOnTheWay = facts.commitsOnTheWay
+        savepointCommand = facts.savepointCommand
+        namesOnlyKnownFunctions = facts.unparsedCause == nil && !facts.namesUnknownFunction
+        unparsedCause = facts.unparsedCause
+        refusal = facts.refusal
+        refusalOutsideTransaction = facts.refusalOutsideTransaction
+    }
+
+    deinit { text.deallocate() }
+
+    package var isSavepointCommand: Bool { savepointCommand != nil }
+    package var isUnparsed: Bool { unparsedCause != nil }
+    package var isTooLong: Bool { unparsedCause == .tooLong }
+
+    /// The same for texts that differ in constants, white space, comments or the length of a list. Computed when first asked
+    /// for (about a third of a parse). Of a text that was not parsed: a hash of its bytes that is the same in every process.
+    package var fingerprint: UInt64 {
+        if let cachedFingerprint { return cachedFingerprint }
+        let fingerprint = (isUnparsed ? nil : Parser.fingerprint(of: text)) ?? stableHash(text)
+        cachedFingerprint = fingerprint
+        return fingerprint
+    }
+
+    /// The text with its constants replaced by `$n`, which regular expressions and logs see. Of a text that was not parsed:
+    /// the text itself, at most its first ParseLimits.textBytes bytes.
+    package var normalisedBytes: [UInt8] {
+        if let cachedNormalised { return cachedNormalised }
+        let bytes = (isUnparsed ? nil : Parser.normalised(text)) ?? Array(text.prefix(ParseLimits.textBytes))
+        cachedNormalised = bytes
+        return bytes
+    }
+    package var normalised: String { String(decoding: normalisedBytes, as: UTF8.self) }
+
+    /// About how much memory it holds, in bytes, for the cache's bound.
+    var weight: Int {
+        var weight = 512 + text.count
+        weight += (tables.count + functions.count + schemas.count + 2 * commentTags.count) * 48
+        return weight
+    }
+
+    /// FNV-1a, 64 bits.
+    private func stableHash(_ bytes: UnsafeRawBufferPointer) -> UInt64 {
+        var hash: UInt64 = 0xcbf2_9ce4_8422_2325
+        for byte in bytes { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
+        return hash
+    }
+}
+
+/// What a walk over a parse collects; becomes a Statement.
+struct StatementFacts {
+    var kind = StatementKind.unknown
+    var writes = false
+    var primaryFunction: QualifiedName?
+    var tables = NameList()
+    var functions = NameList()
+    var schemas: [String] = []
+    var commentTags: [(key: String, value: String)] = []
+    var parameterCount = 0
+    var hasRowLocks = false
+    var commitsOnTheWay = false
+    var savepointCommand: SavepointCommand?
+    var namesUnknownFunction = false
+    var unparsedCause: UnparsedCause?
+    var refusal: Refusal?
+    var refusalOutsideTransaction: Refusal?
+
+    /// The first refusal stands: it is the one nearest to the statement's beginning.
+    mutating func refuse(_ refusal: Refusal) {
+        if self.refusal == nil { self.refusal = refusal }
+    }
+}
+
+/// Names, each once, in order. Few: compared one by one; many: by a set, so that 5,000 tables in one text cost no square.
+struct NameList {
+    private(set) var names: [QualifiedName] = []
+    private var seen: Set<QualifiedName> = []
+
+    mutating func add(_ name: QualifiedName) {
+        if names.count < 16 {
+            if !names.contains(name) { names.append(name) }
+            return
+        }
+        if seen.isEmpty { seen = Set(names) }
+        if seen.insert(name).inserted { names.append(name) }
+    }
+}
