@@ -1,1 +1,0 @@
-// Counters, and every view of them.
