@@ -12,7 +12,8 @@ package final class DeadlineTimer {
     private let onDeadline: () -> Void
     private var event: OpaquePointer?
     private var deadline = DeadlineTimer.never
-    private var armedFor = DeadlineTimer.never
+    /// The moment for which libevent is armed.
+    private(set) var armedFor = DeadlineTimer.never
 
     package init(loop: EventLoop, onDeadline: @escaping () -> Void) {
         self.loop = loop

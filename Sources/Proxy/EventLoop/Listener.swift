@@ -28,7 +28,7 @@ package final class Listener {
     /// - Parameters:
     ///   - loop: the loop of this thread.
     ///   - path: at most 107 bytes, in a folder in which nobody else may rename files.
-    ///   - mode: who may connect; it is enforced on the file, whatever the umask is.
+    ///   - mode: who may connect, whatever the umask is.
     ///   - group: the file's group; this process must belong to it.
     ///   - backlog: connections that may wait to be accepted; the kernel caps it at `net.core.somaxconn`.
     ///   - onTurnedAway: may write a last word to a connection for which no descriptor is left; the listener closes it.

@@ -60,9 +60,10 @@ struct SocketFile {
 
     /// Binds and listens. A file that a dead process left is replaced, a live socket is not.
     ///
-    /// The file is born with its final mode, or with less until its group is set: there is no moment at which it lets
-    /// more people in. Nobody gets in before `listen` anyway. Two processes that start at once are kept apart by a lock
-    /// of the folder, else the second could remove the fresh socket of the first as a stale one.
+    /// There is no moment at which the file lets in anybody who shall stay out: it is born with its mode or less, and
+    /// nobody gets in before `listen`, which comes last. The umask, which belongs to the whole process, is not touched.
+    /// Two processes that start at once are kept apart by a lock of the folder, else the second one could remove the
+    /// fresh socket of the first one as a stale one.
     init(binding path: String, mode: mode_t, group: gid_t?, backlog: Int32) throws(ListenerError) {
         var address = try SocketFile.address(of: path)
         let lock = try SocketFile.lockFolder(of: path)
@@ -71,8 +72,7 @@ struct SocketFile {
         let descriptor = try SocketFile.openSocket(path)
         let status: stat
         do throws(ListenerError) {
-            let born = group == nil ? mode : mode & 0o700
-            status = try SocketFile.bindFile(path, address: &address, to: descriptor, mode: born)
+            status = try SocketFile.bindFile(path, address: &address, to: descriptor, mode: mode & 0o700)
         } catch {
             Glibc.close(descriptor)
             throw error
@@ -82,7 +82,7 @@ struct SocketFile {
         device = UInt(status.st_dev)
         inode = UInt(status.st_ino)
         do throws(ListenerError) {
-            if let group { try SocketFile.give(path, to: group, mode: mode) }
+            try SocketFile.open(path, to: group, mode: mode)
             guard listen(descriptor, backlog) == 0 else {
                 throw ListenerError(path: path, reason: .call("listen", errno))
             }
@@ -122,7 +122,7 @@ struct SocketFile {
         return getsockopt(descriptor, SOL_SOCKET, option, &value, &length) == 0 ? value : nil
     }
 
-    private static func address(of path: String) throws(ListenerError) -> sockaddr_un {
+    static func address(of path: String) throws(ListenerError) -> sockaddr_un {
         let bytes = Array(path.utf8)
         guard bytes.count <= longestPath else {
             throw ListenerError(path: path, reason: .pathTooLong(limit: longestPath))
@@ -151,14 +151,14 @@ struct SocketFile {
         }
     }
 
-    private static func bindFile(
+    /// The file with `mode` or less, not yet listening.
+    static func bindFile(
         _ path: String, address: inout sockaddr_un, to descriptor: Int32, mode: mode_t
     ) throws(ListenerError) -> stat {
-        // The umask belongs to the whole process: listeners are made before other threads make files.
-        let before = umask(~mode & 0o777)
+        // Linux takes the mode of the file from that of the socket, less the umask.
+        fchmod(descriptor, mode)
         let bound = withSocketAddress(&address) { bind(descriptor, $0, $1) }
         let number = errno
-        umask(before)
         guard bound == 0 else {
             throw ListenerError(path: path, reason: number == EADDRINUSE ? .inUse : .call("bind", number))
         }
@@ -167,8 +167,8 @@ struct SocketFile {
         return status
     }
 
-    private static func give(_ path: String, to group: gid_t, mode: mode_t) throws(ListenerError) {
-        guard lchown(path, uid_t.max, group) == 0 else {
+    private static func open(_ path: String, to group: gid_t?, mode: mode_t) throws(ListenerError) {
+        if let group, lchown(path, uid_t.max, group) != 0 {
             throw ListenerError(path: path, reason: .call("give it to group \(group)", errno))
         }
         guard chmod(path, mode) == 0 else { throw ListenerError(path: path, reason: .call("chmod", errno)) }
@@ -208,7 +208,7 @@ struct SocketFile {
         } else {
             folder = "."
         }
-        let descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        let descriptor = Glibc.open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard descriptor >= 0 else { throw ListenerError(path: path, reason: .call("open \(folder)", errno)) }
         for _ in 0..<100 {
             if flock(descriptor, LOCK_EX | LOCK_NB) == 0 { return descriptor }
