@@ -23,7 +23,7 @@ protocol TransitionTable {
     associatedtype Output: Equatable & Sendable
     /// The machine's source file, without its suffix.
     static var sourceFile: String { get }
-    /// The machine's mutating function that the event calls, by name.
+    /// The machine's function that the event calls, by name.
     static func function(of event: Event) -> String
     /// A machine in this state, brought there by its own events.
     static func make(_ state: State) -> Machine
@@ -107,12 +107,12 @@ extension TransitionTable {
     }
 }
 
-/// The names of the mutating functions that a machine's source file gives to the daemon.
+/// The names of the functions that a machine's source file gives to the daemon.
 func packageEvents(ofSourceFile name: String, testFile: String = #filePath) throws -> Set<String> {
     let root = URL(fileURLWithPath: testFile).deletingLastPathComponent().deletingLastPathComponent()
         .deletingLastPathComponent()
     let source = try String(
         contentsOf: root.appendingPathComponent("Sources/Proxy/Machines/\(name).swift"), encoding: .utf8)
-    let names = source.matches(of: /\n    package mutating func (\w+)\(/).map { String($0.output.1) }
+    let names = source.matches(of: /\n    package (?:mutating )?func (\w+)\(/).map { String($0.output.1) }
     return Set(names)
 }

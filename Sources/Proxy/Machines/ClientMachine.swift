@@ -54,7 +54,7 @@ package struct ClientMachine: Equatable {
     /// A write of this connection was committed (or may have been): later reads must see it.
     package private(set) var hasWritten = false
     /// Whether the open transaction ran something that may have written.
-    private var transactionMayHaveWritten = false
+    package private(set) var transactionMayHaveWritten = false
 
     /// - Parameters:
     ///   - maxInFlight: unanswered requests until reading stops, 1 or more.
@@ -168,7 +168,7 @@ package struct ClientMachine: Equatable {
         case refuseAborted
     }
 
-    /// - Parameter rollsBackToSavepoint: the statement is `ROLLBACK TO`, the only one that mends a failed transaction.
+    /// Where a statement goes; `ROLLBACK TO` is the only one that mends a failed transaction.
     package func query(rollsBackToSavepoint: Bool) -> QueryAction {
         switch transaction {
         case .none: return .route
@@ -190,7 +190,6 @@ package struct ClientMachine: Equatable {
         switch transaction {
         case .none:
             transaction = .opening
-            transactionMayHaveWritten = false
             return .open
         case .active, .failed, .refused, .aborted: return .refuseNested
         case .opening: preconditionFailure("nothing starts while BEGIN is under way")
@@ -252,26 +251,26 @@ package struct ClientMachine: Equatable {
 
     /// A batch on the pinned connection, BEGIN included, came back with its Sync.
     package mutating func pinnedBatchFinished(_ status: ServerTransaction, mayHaveWritten: Bool) -> PinAction {
-        if mayHaveWritten { transactionMayHaveWritten = true }
         switch (transaction, status) {
         case (.none, _), (.aborted, _): preconditionFailure("no transaction is pinned")
         case (_, .inTransaction): transaction = .active
         case (_, .inFailedTransaction): transaction = .failed
         // It ended without our COMMIT or ROLLBACK: what follows must not run in autocommit.
         case (_, .idle):
-            transaction = .aborted
             // How it ended is not known: later reads must see what it may have committed.
-            if transactionMayHaveWritten { hasWritten = true }
+            if mayHaveWritten || transactionMayHaveWritten { hasWritten = true }
+            endTransaction(.aborted)
             return .release
         }
+        if mayHaveWritten { transactionMayHaveWritten = true }
         return .keep
     }
 
     /// COMMIT or ROLLBACK came back with its Sync, and the server's transaction is over.
     package mutating func transactionEnded(committed: Bool) {
         precondition(transaction == .active || transaction == .failed || transaction == .refused)
-        transaction = .none
         if committed && transactionMayHaveWritten { hasWritten = true }
+        endTransaction(.none)
     }
 
     /// The daemon answered E to a request inside a transaction without sending it.
@@ -288,20 +287,25 @@ package struct ClientMachine: Equatable {
     package mutating func pinnedServerLost() {
         switch transaction {
         case .none, .aborted: break
-        case .opening, .active, .failed, .refused: transaction = .aborted
+        case .opening, .active, .failed, .refused: endTransaction(.aborted)
         }
     }
 
     /// COMMIT was lost on the way: the transaction is over, its outcome unknown.
     package mutating func commitLost() {
         precondition(transaction == .active)
-        transaction = .none
         if transactionMayHaveWritten { hasWritten = true }
+        endTransaction(.none)
     }
 
     /// An autocommit statement that may write succeeded, or its outcome is unknown.
     package mutating func autocommitWritten() {
         hasWritten = true
+    }
+
+    private mutating func endTransaction(_ state: Transaction) {
+        transaction = state
+        transactionMayHaveWritten = false
     }
 
     /// The letter of the receipt's `tx` attribute.

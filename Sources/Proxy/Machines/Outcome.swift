@@ -42,11 +42,9 @@ package enum Outcome {
         case answered
     }
 
-    /// How the retry word follows from an error that the server reported in the request's own slot.
-    /// - Parameters:
-    ///   - sqlstate: five characters.
-    ///   - isFatal: severity FATAL or PANIC: the connection ends with it.
-    ///   - message: the primary message, for PgBouncer's own errors.
+    /// How the retry word follows from an error that the server reported in the request's own slot: its five-character
+    /// SQLSTATE, whether the connection ends with it (severity FATAL or PANIC), and the primary message, by which
+    /// PgBouncer's own errors are told apart.
     package static func retry(
         afterError sqlstate: String, isFatal: Bool, message: String, effect: Effect
     ) -> Retry {

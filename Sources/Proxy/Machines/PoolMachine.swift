@@ -62,7 +62,7 @@ package struct PoolMachine: Equatable {
         case shed
     }
 
-    /// - Parameter deadline: when the wait ends, whatever else happens.
+    /// A request wants a server connection; its wait ends at `deadline`, whatever else happens.
     package mutating func requestArrived(_ request: UInt64, deadline: UInt64, now: UInt64) -> RequestAction {
         if waiting == 0, let server = idle.popLast() {
             assign(server)
@@ -138,8 +138,8 @@ package struct PoolMachine: Equatable {
     }
 
     /// A connection attempt failed: the next one waits, longer each time. Attempts that failed side by side are one
-    /// failure: a pool of 20 that lost its PgBouncer would otherwise be at the longest wait at once.
-    /// - Parameter jitter: any number; spreads the attempts of many daemons.
+    /// failure: a pool of 20 that lost its PgBouncer would otherwise be at the longest wait at once. `jitter` is any
+    /// number; it spreads the attempts of many daemons.
     package mutating func connectFailed(_ server: Int, now: UInt64, jitter: UInt64) -> LossAction {
         precondition(servers[server] == .connecting)
         servers[server] = .closed
@@ -149,8 +149,7 @@ package struct PoolMachine: Equatable {
         return .retry(at: notBefore)
     }
 
-    /// An open connection is gone. One that never served anybody counts as a failed attempt.
-    /// - Parameter jitter: any number; spreads the attempts of many daemons.
+    /// An open connection is gone. One that never served anybody counts as a failed attempt, spread by `jitter`.
     package mutating func serverLost(_ server: Int, now: UInt64, jitter: UInt64 = 0) -> LossAction {
         switch servers[server] {
         case .idle:

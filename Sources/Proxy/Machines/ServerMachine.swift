@@ -172,7 +172,7 @@ package struct ServerMachine: Equatable {
         case close
     }
 
-    /// - Parameter inTransaction: what the server reported: a transaction is open, in order or failed.
+    /// The batch's Sync came back; the server reported whether a transaction is open, in order or failed.
     package mutating func syncArrived(inTransaction: Bool) -> SyncAction {
         guard case .busy(let batch) = state, batch.current == batch.count else { return .close }
         if cancel == .underWay {

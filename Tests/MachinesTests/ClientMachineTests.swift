@@ -1,0 +1,238 @@
+import Machines
+import Testing
+
+@Suite("ClientMachine")
+struct ClientMachineTests {
+    var machine = ClientMachine(maxInFlight: 8, maxParallelReads: 4)
+
+    /// BEGIN, and its batch came back in order.
+    private mutating func open() {
+        #expect(machine.begin() == .open)
+        machine.aloneStarted()
+        #expect(machine.pinnedBatchFinished(.inTransaction, mayHaveWritten: false) == .keep)
+        machine.finished()
+    }
+
+    /// One statement on the pinned connection.
+    private mutating func run(_ status: ClientMachine.ServerTransaction, writes: Bool = false) {
+        #expect(machine.query(rollsBackToSavepoint: false) == .sendPinned)
+        machine.aloneStarted()
+        #expect(machine.pinnedBatchFinished(status, mayHaveWritten: writes) == .keep)
+        machine.finished()
+    }
+
+    @Test mutating func readsRunBesideReadsOfTheirPoolOnly() {
+        for _ in 0..<4 {
+            let mayStart = machine.mayStartRead(onPool: 1)
+            #expect(mayStart)
+            machine.readStarted(onPool: 1)
+        }
+        #expect(!machine.mayStartRead(onPool: 1), "four run side by side")
+        machine.finished()
+        #expect(machine.mayStartRead(onPool: 1))
+        #expect(!machine.mayStartRead(onPool: 2))
+        #expect(!machine.mayStartAlone, "a write waits for all of them")
+        for _ in 0..<3 { machine.finished() }
+        #expect(machine.mayStartAlone)
+    }
+
+    @Test mutating func nothingStartsBesideAWrite() {
+        machine.aloneStarted()
+        #expect(!machine.mayStartRead(onPool: 1) && !machine.mayStartAlone && !machine.mayStartAny)
+        machine.autocommitWritten()
+        machine.finished()
+        #expect(machine.mayStartAny && machine.hasWritten)
+    }
+
+    @Test mutating func transactionThatCommits() {
+        #expect(machine.transactionLetter == UInt8(ascii: "I"))
+        open()
+        #expect(machine.transactionLetter == UInt8(ascii: "T"))
+        run(.inTransaction, writes: true)
+        #expect(!machine.hasWritten, "not before the COMMIT")
+        #expect(machine.commit() == .sendCommit)
+        machine.aloneStarted()
+        machine.transactionEnded(committed: true)
+        machine.finished()
+        #expect(machine.hasWritten && machine.transactionLetter == UInt8(ascii: "I"))
+        #expect(machine.query(rollsBackToSavepoint: false) == .route)
+    }
+
+    @Test mutating func transactionThatOnlyReadLeavesReadsFree() {
+        open()
+        run(.inTransaction)
+        #expect(machine.commit() == .sendCommit)
+        machine.transactionEnded(committed: true)
+        #expect(!machine.hasWritten)
+    }
+
+    @Test mutating func rolledBackWriteIsNoWrite() {
+        open()
+        run(.inTransaction, writes: true)
+        #expect(machine.rollback() == .sendRollback)
+        machine.transactionEnded(committed: false)
+        #expect(!machine.hasWritten)
+        open()
+        #expect(machine.commit() == .sendCommit)
+        machine.transactionEnded(committed: true)
+        #expect(!machine.hasWritten, "what the transaction before wrote is not this one's")
+    }
+
+    /// The server refuses what follows by itself (25P02) and obeys ROLLBACK TO.
+    @Test mutating func failedTransactionMendedBySavepoint() {
+        open()
+        run(.inTransaction)
+        run(.inFailedTransaction)
+        #expect(machine.transactionLetter == UInt8(ascii: "E"))
+        run(.inFailedTransaction)
+        #expect(machine.query(rollsBackToSavepoint: true) == .sendPinned)
+        #expect(machine.pinnedBatchFinished(.inTransaction, mayHaveWritten: false) == .keep)
+        #expect(machine.commit() == .sendCommit)
+    }
+
+    /// `BEGIN; bad; INSERT; COMMIT` sent in one write: the INSERT reaches the failed transaction, never autocommit.
+    @Test mutating func pipelinedTransactionThatFails() {
+        open()
+        run(.inFailedTransaction)
+        run(.inFailedTransaction, writes: true)
+        #expect(machine.commit() == .sendRollbackRefuseCommit)
+        machine.transactionEnded(committed: false)
+        #expect(machine.transaction == .none && !machine.hasWritten)
+    }
+
+    /// The daemon refused a statement: the server's side is in order, but nothing of it may be committed.
+    @Test mutating func pipelinedTransactionWithARefusedStatement() {
+        open()
+        run(.inTransaction, writes: true)
+        machine.requestRefused()
+        #expect(machine.transactionLetter == UInt8(ascii: "E"))
+        #expect(machine.query(rollsBackToSavepoint: false) == .refuseAborted)
+        machine.requestRefused()
+        #expect(machine.begin() == .refuseNested)
+        #expect(machine.commit() == .sendRollbackRefuseCommit)
+        machine.transactionEnded(committed: false)
+        #expect(!machine.hasWritten)
+    }
+
+    @Test mutating func refusedStatementMendedBySavepoint() {
+        open()
+        machine.requestRefused()
+        #expect(machine.query(rollsBackToSavepoint: true) == .sendPinned)
+        #expect(machine.pinnedBatchFinished(.inTransaction, mayHaveWritten: false) == .keep)
+        #expect(machine.query(rollsBackToSavepoint: false) == .sendPinned)
+    }
+
+    /// Its savepoint does not exist: the server's transaction has failed then.
+    @Test mutating func refusedStatementAndAWrongSavepoint() {
+        open()
+        machine.requestRefused()
+        #expect(machine.query(rollsBackToSavepoint: true) == .sendPinned)
+        #expect(machine.pinnedBatchFinished(.inFailedTransaction, mayHaveWritten: false) == .keep)
+        #expect(machine.commit() == .sendRollbackRefuseCommit)
+    }
+
+    @Test mutating func pipelinedTransactionThatLosesItsServer() {
+        open()
+        run(.inTransaction, writes: true)
+        machine.aloneStarted()
+        machine.pinnedServerLost()
+        machine.finished()
+        #expect(machine.query(rollsBackToSavepoint: false) == .refuseAborted)
+        #expect(machine.query(rollsBackToSavepoint: true) == .refuseAborted, "there is no savepoint any more")
+        #expect(machine.begin() == .refuseNested)
+        #expect(machine.commit() == .refuseCommit)
+        #expect(machine.transaction == .none && !machine.hasWritten)
+        #expect(machine.commit() == .refuseNoTransaction)
+    }
+
+    @Test mutating func rollbackAfterTheServerWasLost() {
+        open()
+        machine.pinnedServerLost()
+        #expect(machine.rollback() == .answerRolledBack)
+        #expect(machine.query(rollsBackToSavepoint: false) == .route)
+    }
+
+    @Test mutating func commitThatWasLostMayHaveWritten() {
+        open()
+        run(.inTransaction, writes: true)
+        #expect(machine.commit() == .sendCommit)
+        machine.commitLost()
+        #expect(machine.hasWritten && machine.transaction == .none)
+        #expect(machine.begin() == .open)
+    }
+
+    /// BEGIN found no server: what is pipelined behind it must not run by itself.
+    @Test mutating func beginThatIsRefused() {
+        #expect(machine.begin() == .open)
+        machine.requestRefused()
+        #expect(machine.transactionLetter == UInt8(ascii: "E"))
+        #expect(machine.query(rollsBackToSavepoint: false) == .refuseAborted)
+        #expect(machine.begin() == .refuseNested)
+        #expect(machine.commit() == .refuseCommit)
+        #expect(machine.begin() == .open)
+    }
+
+    /// BEGIN was sent and the server answered with an error.
+    @Test mutating func beginThatFails() {
+        #expect(machine.begin() == .open)
+        #expect(machine.pinnedBatchFinished(.idle, mayHaveWritten: false) == .release)
+        #expect(machine.query(rollsBackToSavepoint: false) == .refuseAborted)
+        #expect(machine.rollback() == .answerRolledBack)
+        #expect(!machine.hasWritten)
+    }
+
+    /// The server says that the transaction is over though nobody ended it.
+    @Test mutating func transactionThatEndsByItself() {
+        open()
+        run(.inTransaction, writes: true)
+        #expect(machine.query(rollsBackToSavepoint: false) == .sendPinned)
+        #expect(machine.pinnedBatchFinished(.idle, mayHaveWritten: false) == .release)
+        #expect(machine.query(rollsBackToSavepoint: false) == .refuseAborted)
+        #expect(machine.hasWritten, "it may have been committed")
+    }
+
+    @Test mutating func errorsOutsideOfTransactionsStopNothing() {
+        machine.requestRefused()
+        machine.pinnedServerLost()
+        #expect(machine.query(rollsBackToSavepoint: false) == .route)
+    }
+
+    @Test mutating func readingStopsAndGoesOn() {
+        for _ in 0..<7 { #expect(machine.requestArrived() == .readOn) }
+        #expect(machine.requestArrived() == .pauseReading)
+        #expect(machine.input == .paused)
+        #expect(machine.requestAnswered() == .resumeReading)
+        #expect(machine.requestAnswered() == .none)
+        #expect(machine.unanswered == 6)
+    }
+
+    @Test mutating func halfCloseAnswersWhatWasRead() {
+        for _ in 0..<3 { #expect(machine.requestArrived() == .readOn) }
+        #expect(machine.inputEnded() == .finishThenClose)
+        #expect(machine.requestAnswered() == .none)
+        #expect(machine.requestAnswered() == .none)
+        #expect(machine.requestAnswered() == .close)
+    }
+
+    @Test mutating func halfCloseWhilePausedDoesNotReadOn() {
+        for _ in 0..<8 { _ = machine.requestArrived() }
+        #expect(machine.inputEnded() == .finishThenClose)
+        for _ in 0..<7 { #expect(machine.requestAnswered() == .none) }
+        #expect(machine.requestAnswered() == .close)
+    }
+
+    @Test mutating func halfCloseOfAnIdleClientCloses() {
+        #expect(machine.inputEnded() == .close)
+        #expect(machine.inputEnded() == .close)
+    }
+
+    /// The over-long line is a request too: its E is the last answer.
+    @Test mutating func framingErrorBehindOtherRequests() {
+        #expect(machine.requestArrived() == .readOn)
+        #expect(machine.requestArrived() == .readOn)
+        #expect(machine.inputEnded() == .finishThenClose)
+        #expect(machine.inputEnded() == .finishThenClose, "the drain that comes meanwhile changes nothing")
+        #expect(machine.requestAnswered() == .none)
+        #expect(machine.requestAnswered() == .close)
+    }
+}

@@ -1,0 +1,197 @@
+import Machines
+
+/// ClientMachine's transaction: every event in every state. What runs and what is read are the other two tables'.
+enum TransactionTable: TransitionTable {
+    static let sourceFile = "ClientMachine"
+
+    enum State: String, CaseIterable, Codable, Sendable {
+        case none, opening, active, failed, refused, aborted
+        /// The same with something in the transaction that may have written.
+        case activeWritten, failedWritten, refusedWritten
+    }
+
+    enum Event: String, CaseIterable, Codable, Sendable {
+        case query, rollbackToSavepoint, begin, commit, rollback
+        case batchInTransaction, writeInTransaction, batchFailed, batchEndedTransaction, writeEndedTransaction
+        case committed, rolledBack, refused, serverLost, commitLost, written
+    }
+
+    enum Action: Equatable, Sendable {
+        case nothing
+        case query(ClientMachine.QueryAction)
+        case begin(ClientMachine.BeginAction)
+        case end(ClientMachine.EndAction)
+        case pin(ClientMachine.PinAction)
+    }
+
+    /// What is returned, and whether later reads must see a write: before the event none was made.
+    struct Output: Equatable, Sendable {
+        var action: Action
+        var hasWritten = false
+
+        static let nothing = Output(action: .nothing)
+        static let written = Output(action: .nothing, hasWritten: true)
+        static func query(_ action: ClientMachine.QueryAction) -> Output { Output(action: .query(action)) }
+        static func begin(_ action: ClientMachine.BeginAction) -> Output { Output(action: .begin(action)) }
+        static func end(_ action: ClientMachine.EndAction) -> Output { Output(action: .end(action)) }
+        static func pin(_ action: ClientMachine.PinAction, hasWritten: Bool = false) -> Output {
+            Output(action: .pin(action), hasWritten: hasWritten)
+        }
+    }
+
+    private static let open: [State] = [.active, .failed, .refused]
+    private static let openWritten: [State] = [.activeWritten, .failedWritten, .refusedWritten]
+    private static let anyOpen = open + openWritten
+
+    static let rows: [Event: [State: Transition<Output, State>]] = [
+        .query: row(
+            ([.none], .stays(.query(.route))),
+            ([.opening], .traps),
+            ([.active, .failed, .activeWritten, .failedWritten], .stays(.query(.sendPinned))),
+            ([.refused, .refusedWritten, .aborted], .stays(.query(.refuseAborted)))),
+        .rollbackToSavepoint: row(
+            ([.none], .stays(.query(.route))),
+            ([.opening], .traps),
+            (anyOpen, .stays(.query(.sendPinned))),
+            ([.aborted], .stays(.query(.refuseAborted)))),
+        .begin: row(
+            ([.none], .to(.opening, .begin(.open))),
+            ([.opening], .traps),
+            (anyOpen + [.aborted], .stays(.begin(.refuseNested)))),
+        .commit: row(
+            ([.none], .stays(.end(.refuseNoTransaction))),
+            ([.opening], .traps),
+            ([.active, .activeWritten], .stays(.end(.sendCommit))),
+            ([.failed, .refused, .failedWritten, .refusedWritten], .stays(.end(.sendRollbackRefuseCommit))),
+            ([.aborted], .to(.none, .end(.refuseCommit)))),
+        .rollback: row(
+            ([.none], .stays(.end(.refuseNoTransaction))),
+            ([.opening], .traps),
+            (anyOpen, .stays(.end(.sendRollback))),
+            ([.aborted], .to(.none, .end(.answerRolledBack)))),
+        .batchInTransaction: row(
+            (open + [.opening], .to(.active, .pin(.keep))),
+            (openWritten, .to(.activeWritten, .pin(.keep))),
+            ([.none, .aborted], .traps)),
+        .writeInTransaction: row(
+            (anyOpen + [.opening], .to(.activeWritten, .pin(.keep))),
+            ([.none, .aborted], .traps)),
+        .batchFailed: row(
+            (open + [.opening], .to(.failed, .pin(.keep))),
+            (openWritten, .to(.failedWritten, .pin(.keep))),
+            ([.none, .aborted], .traps)),
+        .batchEndedTransaction: row(
+            (open + [.opening], .to(.aborted, .pin(.release))),
+            // What ended it may have committed it.
+            (openWritten, .to(.aborted, .pin(.release, hasWritten: true))),
+            ([.none, .aborted], .traps)),
+        .writeEndedTransaction: row(
+            (anyOpen + [.opening], .to(.aborted, .pin(.release, hasWritten: true))),
+            ([.none, .aborted], .traps)),
+        .committed: row(
+            (open, .to(.none, .nothing)),
+            (openWritten, .to(.none, .written)),
+            ([.none, .opening, .aborted], .traps)),
+        .rolledBack: row(
+            (anyOpen, .to(.none, .nothing)),
+            ([.none, .opening, .aborted], .traps)),
+        .refused: row(
+            ([.active], .to(.refused, .nothing)),
+            ([.activeWritten], .to(.refusedWritten, .nothing)),
+            ([.opening], .to(.aborted, .nothing)),
+            ([.failed, .refused, .failedWritten, .refusedWritten, .none, .aborted], .stays(.nothing))),
+        .serverLost: row(
+            (anyOpen + [.opening], .to(.aborted, .nothing)),
+            ([.none, .aborted], .stays(.nothing))),
+        .commitLost: row(
+            ([.active], .to(.none, .nothing)),
+            // It may have been applied: later reads must see it.
+            ([.activeWritten], .to(.none, .written)),
+            ([.none, .opening, .failed, .refused, .failedWritten, .refusedWritten, .aborted], .traps)),
+        .written: row((State.allCases, .stays(.written))),
+    ]
+
+    /// Does not compile when the machine has a state that this table does not tell apart.
+    static func states(of transaction: ClientMachine.Transaction) -> [State] {
+        switch transaction {
+        case .none: [.none]
+        case .opening: [.opening]
+        case .active: [.active, .activeWritten]
+        case .failed: [.failed, .failedWritten]
+        case .refused: [.refused, .refusedWritten]
+        case .aborted: [.aborted]
+        }
+    }
+
+    static func function(of event: Event) -> String {
+        switch event {
+        case .query, .rollbackToSavepoint: "query"
+        case .begin: "begin"
+        case .commit: "commit"
+        case .rollback: "rollback"
+        case .batchInTransaction, .writeInTransaction, .batchFailed, .batchEndedTransaction, .writeEndedTransaction:
+            "pinnedBatchFinished"
+        case .committed, .rolledBack: "transactionEnded"
+        case .refused: "requestRefused"
+        case .serverLost: "pinnedServerLost"
+        case .commitLost: "commitLost"
+        case .written: "autocommitWritten"
+        }
+    }
+
+    static func make(_ state: State) -> ClientMachine {
+        var machine = ClientMachine(maxInFlight: 4, maxParallelReads: 2)
+        for event in path(to: state) { _ = apply(event, to: &machine) }
+        return machine
+    }
+
+    private static func path(to state: State) -> [Event] {
+        switch state {
+        case .none: []
+        case .opening: [.begin]
+        case .active: [.begin, .batchInTransaction]
+        case .failed: [.begin, .batchInTransaction, .batchFailed]
+        case .refused: [.begin, .batchInTransaction, .refused]
+        case .aborted: [.begin, .refused]
+        case .activeWritten: [.begin, .batchInTransaction, .writeInTransaction]
+        case .failedWritten: path(to: .activeWritten) + [.batchFailed]
+        case .refusedWritten: path(to: .activeWritten) + [.refused]
+        }
+    }
+
+    struct Aspect: Equatable {
+        let transaction: ClientMachine.Transaction
+        let mayHaveWritten: Bool
+    }
+
+    static func look(at machine: ClientMachine) -> Aspect {
+        Aspect(transaction: machine.transaction, mayHaveWritten: machine.transactionMayHaveWritten)
+    }
+
+    static func apply(_ event: Event, to machine: inout ClientMachine) -> Output {
+        let action = act(event, on: &machine)
+        return Output(action: action, hasWritten: machine.hasWritten)
+    }
+
+    private static func act(_ event: Event, on machine: inout ClientMachine) -> Action {
+        switch event {
+        case .query: return .query(machine.query(rollsBackToSavepoint: false))
+        case .rollbackToSavepoint: return .query(machine.query(rollsBackToSavepoint: true))
+        case .begin: return .begin(machine.begin())
+        case .commit: return .end(machine.commit())
+        case .rollback: return .end(machine.rollback())
+        case .batchInTransaction: return .pin(machine.pinnedBatchFinished(.inTransaction, mayHaveWritten: false))
+        case .writeInTransaction: return .pin(machine.pinnedBatchFinished(.inTransaction, mayHaveWritten: true))
+        case .batchFailed: return .pin(machine.pinnedBatchFinished(.inFailedTransaction, mayHaveWritten: false))
+        case .batchEndedTransaction: return .pin(machine.pinnedBatchFinished(.idle, mayHaveWritten: false))
+        case .writeEndedTransaction: return .pin(machine.pinnedBatchFinished(.idle, mayHaveWritten: true))
+        case .committed: machine.transactionEnded(committed: true)
+        case .rolledBack: machine.transactionEnded(committed: false)
+        case .refused: machine.requestRefused()
+        case .serverLost: machine.pinnedServerLost()
+        case .commitLost: machine.commitLost()
+        case .written: machine.autocommitWritten()
+        }
+        return .nothing
+    }
+}

@@ -1,0 +1,263 @@
+import Machines
+
+/// PoolMachine with two connections and room for two that wait: every event in every state, for connection 0.
+///
+/// Request 1 arrives first, then 2, 3, 4; the one that an event brings is 9. Time is 1 s, the last failure was at 1 s too,
+/// deadlines are 5 s; attempts are not spread (jitter 0).
+enum PoolTable: TransitionTable {
+    static let sourceFile = "PoolMachine"
+
+    enum State: String, CaseIterable, Codable, Sendable {
+        /// Nothing is open and nobody waits.
+        case cold
+        /// Connection 0 is being made: for nobody, for one that waits; both are, for two that wait.
+        case connecting, connectingForOne, connectingForTwo
+        /// Connection 0 is open, the other closed: idle; it has a request; and the other is being made for one that waits.
+        case idle, assigned, assignedWaiting
+        /// Both are open: idle; with a request each; one and two more wait; the queue is full.
+        case bothIdle, full, fullOneWaits, fullTwoWait
+        /// An attempt failed and the next one must wait: nobody waits, one does.
+        case down, downOneWaits
+        /// The same when connection 0 serves a request and the attempt for the other one failed.
+        case assignedDown
+    }
+
+    enum Event: String, CaseIterable, Codable, Sendable {
+        case requestArrived, firstAbandoned, otherAbandoned, expiredEarly, expired, allTaken
+        case serverReady, connectFailed, serverLost, connectDue, connectDueLater
+    }
+
+    enum Action: Equatable, Sendable {
+        case request(PoolMachine.RequestAction)
+        case abandoned(Bool)
+        case expired(UInt64?)
+        case taken([UInt64])
+        case server(PoolMachine.ServerAction)
+        case loss(PoolMachine.LossAction)
+    }
+
+    /// What is returned and the pool's shape then: a letter for each connection (`.` closed, `c` connecting, `i` idle,
+    /// `A` assigned), how many wait, and `!` while the last attempt failed.
+    struct Output: Equatable, Sendable {
+        let action: Action
+        let shape: String
+    }
+
+    static let now: UInt64 = 1_000_000_000
+    static let retryTime = now + Backoff.first
+    static let deadline: UInt64 = 5_000_000_000
+
+    static let rows: [Event: [State: Transition<Output, State>]] = [
+        .requestArrived: shapes(
+            { .request($0) },
+            [
+                .cold: (.wait(connect: 0), "c.+1"),
+                .connecting: (.wait(connect: nil), "c.+1"),
+                .connectingForOne: (.wait(connect: 1), "cc+2"),
+                .connectingForTwo: (.shed, "cc+2"),
+                .idle: (.start(server: 0), "A."),
+                .assigned: (.wait(connect: 1), "Ac+1"),
+                .assignedWaiting: (.wait(connect: nil), "Ac+2"),
+                // The one that was used last.
+                .bothIdle: (.start(server: 0), "Ai"),
+                .full: (.wait(connect: nil), "AA+1"),
+                .fullOneWaits: (.wait(connect: nil), "AA+2"),
+                .fullTwoWait: (.shed, "AA+2"),
+                .down: (.wait(connect: nil), "..+1!"),
+                .downOneWaits: (.wait(connect: nil), "..+2!"),
+                .assignedDown: (.wait(connect: nil), "A.+1!"),
+            ]),
+        .firstAbandoned: shapes(
+            { .abandoned($0) },
+            [
+                .cold: (false, ".."), .connecting: (false, "c."), .connectingForOne: (true, "c."),
+                .connectingForTwo: (true, "cc+1"), .idle: (false, "i."), .assigned: (false, "A."),
+                .assignedWaiting: (true, "Ac"), .bothIdle: (false, "ii"), .full: (false, "AA"),
+                .fullOneWaits: (true, "AA"), .fullTwoWait: (true, "AA+1"), .down: (false, "..!"),
+                .downOneWaits: (true, "..!"), .assignedDown: (false, "A.!"),
+            ]),
+        .otherAbandoned: unchanged(.abandoned(false)),
+        .expiredEarly: unchanged(.expired(nil)),
+        .expired: shapes(
+            { .expired($0) },
+            [
+                .cold: (nil, ".."), .connecting: (nil, "c."), .connectingForOne: (1, "c."),
+                .connectingForTwo: (1, "cc+1"), .idle: (nil, "i."), .assigned: (nil, "A."),
+                .assignedWaiting: (2, "Ac"), .bothIdle: (nil, "ii"), .full: (nil, "AA"), .fullOneWaits: (3, "AA"),
+                .fullTwoWait: (3, "AA+1"), .down: (nil, "..!"), .downOneWaits: (1, "..!"), .assignedDown: (nil, "A.!"),
+            ]),
+        .allTaken: shapes(
+            { .taken($0) },
+            [
+                .cold: ([], ".."), .connecting: ([], "c."), .connectingForOne: ([1], "c."),
+                .connectingForTwo: ([1, 2], "cc"), .idle: ([], "i."), .assigned: ([], "A."),
+                .assignedWaiting: ([2], "Ac"), .bothIdle: ([], "ii"), .full: ([], "AA"), .fullOneWaits: ([3], "AA"),
+                .fullTwoWait: ([3, 4], "AA"), .down: ([], "..!"), .downOneWaits: ([1], "..!"), .assignedDown: ([], "A.!"),
+            ]),
+    ].merging(connections) { first, _ in first }
+
+    private static let connections: [Event: [State: Transition<Output, State>]] = [
+        .serverReady: shapes(
+            { .server($0) },
+            [
+                .connecting: (.park, "i."),
+                .connectingForOne: (.start(request: 1), "A."),
+                .connectingForTwo: (.start(request: 1), "Ac+1"),
+                .assigned: (.park, "i."),
+                .assignedWaiting: (.start(request: 2), "Ac"),
+                .full: (.park, "iA"),
+                .fullOneWaits: (.start(request: 3), "AA"),
+                .fullTwoWait: (.start(request: 3), "AA+1"),
+                .assignedDown: (.park, "i.!"),
+            ], traps: [.cold, .idle, .bothIdle, .down, .downOneWaits]),
+        .connectFailed: shapes(
+            { .loss($0) },
+            [
+                .connecting: (.retry(at: retryTime), "..!"),
+                .connectingForOne: (.retry(at: retryTime), "..+1!"),
+                .connectingForTwo: (.retry(at: retryTime), ".c+2!"),
+            ],
+            traps: [
+                .cold, .idle, .assigned, .assignedWaiting, .bothIdle, .full, .fullOneWaits, .fullTwoWait, .down,
+                .downOneWaits, .assignedDown,
+            ]),
+        .serverLost: shapes(
+            { .loss($0) },
+            [
+                // It never served anybody: no better than a failed attempt.
+                .idle: (.retry(at: retryTime), "..!"),
+                .assigned: (.connect(server: 0), "c."),
+                .assignedWaiting: (.none, ".c+1"),
+                .bothIdle: (.none, ".i"),
+                .full: (.none, ".A"),
+                .fullOneWaits: (.connect(server: 0), "cA+1"),
+                .fullTwoWait: (.connect(server: 0), "cA+2"),
+                .assignedDown: (.retry(at: retryTime), "..!"),
+            ], traps: [.cold, .connecting, .connectingForOne, .connectingForTwo, .down, .downOneWaits]),
+        .connectDue: unchanged(
+            .loss(.none),
+            but: [
+                .cold: (.loss(.connect(server: 0)), "c."),
+                .down: (.loss(.retry(at: retryTime)), "..!"),
+                .downOneWaits: (.loss(.retry(at: retryTime)), "..+1!"),
+            ]),
+        .connectDueLater: unchanged(
+            .loss(.none),
+            but: [
+                .cold: (.loss(.connect(server: 0)), "c."),
+                .down: (.loss(.connect(server: 0)), "c.!"),
+                .downOneWaits: (.loss(.connect(server: 0)), "c.+1!"),
+            ]),
+    ]
+
+    private static func shapes<Value>(
+        _ action: (Value) -> Action, _ table: [State: (Value, String)], traps: [State] = []
+    ) -> [State: Transition<Output, State>] {
+        var row = table.mapValues { Transition<Output, State>.stays(Output(action: action($0.0), shape: $0.1)) }
+        for state in traps { row[state] = .traps }
+        return row
+    }
+
+    private static func unchanged(
+        _ action: Action, but changes: [State: (Action, String)] = [:]
+    ) -> [State: Transition<Output, State>] {
+        var row: [State: Transition<Output, State>] = [:]
+        for state in State.allCases {
+            row[state] = .stays(Output(action: action, shape: shape(of: make(state))))
+        }
+        for (state, change) in changes { row[state] = .stays(Output(action: change.0, shape: change.1)) }
+        return row
+    }
+
+    /// Does not compile when a connection has a state that this table does not tell apart.
+    static func shape(of machine: PoolMachine) -> String {
+        var shape = ""
+        for server in machine.servers {
+            switch server {
+            case .closed: shape += "."
+            case .connecting: shape += "c"
+            case .idle: shape += "i"
+            case .assigned: shape += "A"
+            }
+        }
+        if machine.waiting > 0 { shape += "+\(machine.waiting)" }
+        if machine.notBefore > 0 { shape += "!" }
+        return shape
+    }
+
+    static func function(of event: Event) -> String {
+        switch event {
+        case .requestArrived: "requestArrived"
+        case .firstAbandoned, .otherAbandoned: "requestAbandoned"
+        case .expiredEarly, .expired: "nextExpired"
+        case .allTaken: "takeAllWaiting"
+        case .serverReady: "serverReady"
+        case .connectFailed: "connectFailed"
+        case .serverLost: "serverLost"
+        case .connectDue, .connectDueLater: "connectDue"
+        }
+    }
+
+    static func make(_ state: State) -> PoolMachine {
+        var machine = PoolMachine(size: 2, queueLimit: 2)
+        func arrive(_ requests: ClosedRange<UInt64>) {
+            for request in requests { _ = machine.requestArrived(request, deadline: deadline, now: now) }
+        }
+        func ready(_ servers: Int...) {
+            for server in servers { _ = machine.serverReady(server) }
+        }
+        func fail(_ server: Int) { _ = machine.connectFailed(server, now: now, jitter: 0) }
+        switch state {
+        case .cold: break
+        case .connecting, .idle, .down:
+            _ = machine.connectDue(now: now)
+            if state == .idle { ready(0) }
+            if state == .down { fail(0) }
+        case .connectingForOne, .downOneWaits:
+            arrive(1...1)
+            if state == .downOneWaits { fail(0) }
+        case .connectingForTwo: arrive(1...2)
+        case .assigned, .assignedWaiting, .assignedDown:
+            arrive(1...1)
+            ready(0)
+            if state != .assigned { arrive(2...2) }
+            if state == .assignedDown {
+                _ = machine.requestAbandoned(2)
+                fail(1)
+            }
+        case .bothIdle, .full, .fullOneWaits, .fullTwoWait:
+            arrive(1...2)
+            ready(0, 1)
+            if state == .bothIdle { ready(1, 0) }
+            if state == .fullOneWaits { arrive(3...3) }
+            if state == .fullTwoWait { arrive(3...4) }
+        }
+        return machine
+    }
+
+    /// What follows is in the output: a pool has too many shapes to name them all.
+    static func look(at machine: PoolMachine) -> Bool { true }
+
+    static func apply(_ event: Event, to machine: inout PoolMachine) -> Output {
+        let action = act(event, on: &machine)
+        return Output(action: action, shape: shape(of: machine))
+    }
+
+    private static func act(_ event: Event, on machine: inout PoolMachine) -> Action {
+        switch event {
+        case .requestArrived: return .request(machine.requestArrived(9, deadline: deadline, now: now))
+        case .firstAbandoned:
+            var copy = machine
+            return .abandoned(machine.requestAbandoned(copy.takeAllWaiting().first ?? 99))
+        case .otherAbandoned: return .abandoned(machine.requestAbandoned(99))
+        case .expiredEarly: return .expired(machine.nextExpired(now: deadline - 1))
+        case .expired: return .expired(machine.nextExpired(now: deadline))
+        case .allTaken: return .taken(machine.takeAllWaiting())
+        case .serverReady: return .server(machine.serverReady(0))
+        case .connectFailed: return .loss(machine.connectFailed(0, now: now, jitter: 0))
+        case .serverLost: return .loss(machine.serverLost(0, now: now))
+        case .connectDue: return .loss(machine.connectDue(now: now))
+        case .connectDueLater: return .loss(machine.connectDue(now: retryTime))
+        }
+    }
+}
