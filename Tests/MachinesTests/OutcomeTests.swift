@@ -7,11 +7,12 @@ struct OutcomeTests {
 
     /// What PostgreSQL 15 can say (manual, appendix A): every class, and each code that has a word of its own.
     static let never = [
-        "02000", "03000", "08000", "08P01", "09000", "0A000", "0B000", "0F000", "0L000", "0P000", "0Z000", "20000", "21000",
-        "22012", "22021", "22P02", "23505", "23503", "24000", "25001", "25006", "25P01", "25P02", "25P03", "26000", "27000",
-        "28000", "28P01", "2B000", "2D000", "2F000", "34000", "38000", "39000", "3B001", "3D000", "3F000", "42501", "42601",
-        "42703", "42883", "42P01", "44000", "54000", "54001", "55000", "55006", "55P02", "55P04", "57000", "57P01", "57P02",
-        "57P04", "57P05", "58000", "58030", "72000", "F0000", "HV000", "P0000", "P0001", "XX000", "XX001", "XX002",
+        "02000", "03000", "08000", "08P01", "09000", "0A000", "0B000", "0F000", "0L000", "0P000", "0Z000", "20000",
+        "21000", "22012", "22021", "22P02", "23505", "23503", "24000", "25001", "25006", "25P01", "25P02", "25P03",
+        "26000", "27000", "28000", "28P01", "2B000", "2D000", "2F000", "34000", "38000", "39000", "3B001", "3D000",
+        "3F000", "42501", "42601", "42703", "42883", "42P01", "44000", "54000", "54001", "55000", "55006", "55P02",
+        "55P04", "57000", "57P01", "57P02", "57P04", "57P05", "58000", "58030", "72000", "F0000", "HV000", "P0000",
+        "P0001", "XX000", "XX001", "XX002",
     ]
     static let now = ["40000", "40001", "40002", "40003", "40P01"]
     static let later = ["53000", "53100", "53200", "53300", "53400", "55P03", "57P03", "57014"]
@@ -35,7 +36,8 @@ struct OutcomeTests {
         for (word, codes) in Self.byWord {
             let expected = try #require(Self.afterError[word]?[effect])
             for code in codes {
-                let retry = Outcome.retry(afterError: code, isFatal: false, message: "query_wait_timeout", effect: effect)
+                let retry = Outcome.retry(
+                    afterError: code, isFatal: false, message: "query_wait_timeout", effect: effect)
                 #expect(retry == expected, "\(code): the text decides only with FATAL")
             }
         }

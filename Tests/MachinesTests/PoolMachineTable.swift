@@ -92,7 +92,8 @@ enum PoolTable: TransitionTable {
                 .cold: ([], ".."), .connecting: ([], "c."), .connectingForOne: ([1], "c."),
                 .connectingForTwo: ([1, 2], "cc"), .idle: ([], "i."), .assigned: ([], "A."),
                 .assignedWaiting: ([2], "Ac"), .bothIdle: ([], "ii"), .full: ([], "AA"), .fullOneWaits: ([3], "AA"),
-                .fullTwoWait: ([3, 4], "AA"), .down: ([], "..!"), .downOneWaits: ([1], "..!"), .assignedDown: ([], "A.!"),
+                .fullTwoWait: ([3, 4], "AA"), .down: ([], "..!"), .downOneWaits: ([1], "..!"),
+                .assignedDown: ([], "A.!"),
             ]),
     ].merging(connections) { first, _ in first }
 

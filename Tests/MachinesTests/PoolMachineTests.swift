@@ -21,7 +21,8 @@ struct PoolMachineTests {
         var pool = pool(size: 1, open: 1)
         #expect(pool.requestArrived(10, deadline: far, now: 0) == .start(server: 0))
         for request in UInt64(11)...500 {
-            #expect(pool.requestArrived(request, deadline: far, now: 0) == (request < 111 ? .wait(connect: nil) : .shed))
+            #expect(
+                pool.requestArrived(request, deadline: far, now: 0) == (request < 111 ? .wait(connect: nil) : .shed))
         }
         for request in UInt64(11)..<111 { #expect(pool.serverReady(0) == .start(request: request)) }
         #expect(pool.serverReady(0) == .park)
