@@ -1,0 +1,146 @@
+import Foundation
+import Synchronization
+
+/// A private cluster made by `deploy/cluster`: one primary, two streaming standbys, PgBouncer in front of them.
+///
+/// `shared()` is made once for a test run and left alone; who stops servers takes one of its own. Both end with the
+/// run at the latest, whatever becomes of it.
+package final class Cluster: Sendable {
+    package enum Node: String, Sendable, CaseIterable {
+        case primary
+        case standby1 = "standby-1"
+        case standby2 = "standby-2"
+        case pgbouncer
+    }
+
+    /// How a server is stopped: PostgreSQL's fast and immediate shutdowns, or signal 9.
+    package enum StopMode: String, Sendable {
+        case fast, immediate, kill
+    }
+
+    package let folder: String
+    private let variables: [String: String]
+
+    private static let sharedResult = Mutex<Result<Cluster, any Error>?>(nil)
+
+    /// The cluster of this run, started by the first who asks; a failed start is not tried again.
+    package static func shared() throws -> Cluster {
+        try sharedResult.withLock { result in
+            if let result { return try result.get() }
+            let made = Result { try Cluster() }
+            result = made
+            return try made.get()
+        }
+    }
+
+    /// Starts a new one, in a few seconds.
+    package init() throws {
+        folder = "\(Workplace.folder)/\(Workplace.unique("c"))"
+        Watchdog.shared.remember(.cluster, folder)
+        let up = try run(Cluster.script, ["up", folder], within: .seconds(90))
+        guard up.code == 0 else { throw TestFailure("deploy/cluster up: \(up.code)\n\(up.errorOutput)") }
+        let printed = try run(Cluster.script, ["env", folder])
+        guard printed.code == 0 else { throw TestFailure("deploy/cluster env: \(printed.errorOutput)") }
+        var variables: [String: String] = [:]
+        for line in printed.output.split(separator: "\n") {
+            guard let equals = line.firstIndex(of: "=") else { continue }
+            let value = line[line.index(after: equals)...]
+            variables[String(line[..<equals])] = value.trimmingCharacters(in: CharacterSet(charactersIn: "'\""))
+        }
+        self.variables = variables
+    }
+
+    deinit { end() }
+
+    /// Stops its servers and removes its files.
+    package func end() {
+        guard let result = try? run(Cluster.script, ["down", folder]), result.code == 0 else { return }
+        Watchdog.shared.forget(.cluster, folder)
+    }
+
+    private static var script: String { "\(Workplace.root)/deploy/cluster" }
+
+    /// A line of `deploy/cluster env`.
+    package func variable(_ name: String) throws -> String {
+        guard let value = variables[name] else { throw TestFailure("deploy/cluster env has no \(name)") }
+        return value
+    }
+
+    // MARK: Connection strings
+
+    /// The app's user through PgBouncer, to the primary.
+    package var readWrite: String { get throws { try variable("RW") } }
+    /// The app's user through PgBouncer, to one of the standbys.
+    package var readOnly: String { get throws { try variable("RO") } }
+    /// PgBouncer's console, with the right to command.
+    package var console: String { get throws { try variable("ADMIN") } }
+
+    /// The superuser, straight to a server.
+    package func direct(_ node: Node) throws -> String {
+        switch node {
+        case .primary: try variable("PRIMARY")
+        case .standby1: try variable("STANDBY_1")
+        case .standby2: try variable("STANDBY_2")
+        case .pgbouncer: try console
+        }
+    }
+
+    // MARK: SQL beside the daemon
+
+    /// Runs SQL with psql and gives its rows, NULL as `∅`.
+    ///
+    /// - Throws: `TestFailure` with psql's words when it fails.
+    @discardableResult
+    package func sql(_ text: String, at conninfo: String) throws -> [[String]] {
+        let psql = "\(try variable("PGBIN"))/psql"
+        let result = try run(
+            psql,
+            [
+                "-X", "-q", "-A", "-t", "-F", "\u{1f}", "-P", "null=∅", "-v", "ON_ERROR_STOP=1", "-d", conninfo, "-c",
+                text,
+            ])
+        guard result.code == 0 else { throw TestFailure("psql: \(result.errorOutput) in: \(text)") }
+        return result.output.split(separator: "\n", omittingEmptySubsequences: false).dropLast().map {
+            $0.split(separator: "\u{1f}", omittingEmptySubsequences: false).map(String.init)
+        }
+    }
+
+    @discardableResult
+    package func sql(_ text: String, on node: Node = .primary) throws -> [[String]] {
+        try sql(text, at: try direct(node))
+    }
+
+    /// The single value of a query on the primary.
+    package func value(_ text: String, on node: Node = .primary) throws -> String {
+        guard let value = try sql(text, on: node).first?.first else { throw TestFailure("no row: \(text)") }
+        return value
+    }
+
+    /// Waits until both standbys have replayed all that the primary has written.
+    package func waitForReplay() throws {
+        let written = try value("SELECT pg_current_wal_flush_lsn()")
+        for node in [Node.standby1, .standby2] {
+            try eventually("replay on \(node.rawValue)") {
+                try value("SELECT pg_last_wal_replay_lsn() >= '\(written)'", on: node) == "t"
+            }
+        }
+    }
+
+    /// Puts the tables of a test where the app's user finds them, on all servers.
+    package func makeTables(_ text: String) throws {
+        try sql("SET ROLE msgsvr; \(text)", on: .primary)
+        try waitForReplay()
+    }
+
+    // MARK: Injuries
+
+    package func stop(_ node: Node, _ mode: StopMode = .fast) throws {
+        let result = try run(Cluster.script, ["stop", folder, node.rawValue, mode.rawValue], within: .seconds(60))
+        guard result.code == 0 else { throw TestFailure("stop \(node.rawValue): \(result.errorOutput)") }
+    }
+
+    package func start(_ node: Node) throws {
+        let result = try run(Cluster.script, ["start", folder, node.rawValue], within: .seconds(60))
+        guard result.code == 0 else { throw TestFailure("start \(node.rawValue): \(result.errorOutput)") }
+    }
+}
