@@ -1,7 +1,7 @@
 import Foundation
 
 /// The real daemon: `pointsman run -c FILE`, ready when its sockets answer PING.
-package final class DaemonProcess {
+package final class DaemonProcess: Sendable {
     package let settings: DaemonSettings
     package let process: ChildProcess
     package var pid: pid_t { process.pid }

@@ -1,0 +1,67 @@
+import Foundation
+import Synchronization
+import TestKit
+import Testing
+
+/// The daemon that most tests share: no rules, both pools small. Tests of settings start one of their own.
+enum Shared {
+    private static let started = Mutex<Result<DaemonProcess, any Error>?>(nil)
+
+    static func daemon() throws -> DaemonProcess {
+        try started.withLock { result in
+            if let result { return try result.get() }
+            let made = Result {
+                try DaemonProcess {
+                    $0.primary[0] = "size = 6"
+                    $0.standby[0] = "size = 8"
+                }
+            }
+            result = made
+            return try made.get()
+        }
+    }
+
+    static func client() throws -> LineClient { try daemon().client() }
+}
+
+/// Makes a table that only this test has.
+///
+/// - Parameter columns: what stands in the parentheses, and further statements behind them; `TABLE_NAME` is its name.
+/// - Returns: its name.
+func makeTable(_ columns: String, then more: String = "") throws -> String {
+    let name = Workplace.uniqueTable()
+    let text = "CREATE TABLE TABLE_NAME(\(columns)); \(more)"
+    try Cluster.shared().makeTables(text.replacingOccurrences(of: "TABLE_NAME", with: name))
+    return name
+}
+
+/// Runs the work once for each index at the same time, each on a thread of its own.
+///
+/// - Throws: the first error.
+func concurrently(_ count: Int, _ work: @escaping @Sendable (Int) throws -> Void) throws {
+    let errors = Mutex<[any Error]>([])
+    let group = DispatchGroup()
+    for index in 0..<count {
+        group.enter()
+        let thread = Thread {
+            do {
+                try work(index)
+            } catch {
+                errors.withLock { $0.append(error) }
+            }
+            group.leave()
+        }
+        thread.stackSize = 4 << 20
+        thread.start()
+    }
+    group.wait()
+    if let error = errors.withLock({ $0.first }) { throw error }
+}
+
+extension LineClient {
+    /// Proves that the connection and the daemon work: a value makes the round trip.
+    func expectAlive() throws {
+        let token = "\(UInt64.random(in: 0 ... .max))"
+        #expect(try run("SELECT $1::text", [token]).value == token)
+    }
+}
