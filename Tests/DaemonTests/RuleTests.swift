@@ -1,0 +1,195 @@
+import Foundation
+import TestKit
+import Testing
+
+/// Rules of the settings file, seen from a client.
+@Suite(.serialized, .onOwnThreads, .timeLimit(.minutes(4)))
+struct RuleTests {
+    private static func daemon(_ rules: String, more: String = "") throws -> DaemonProcess {
+        try DaemonProcess { $0.more = more + "\n" + rules }
+    }
+
+    private static let rules = """
+        [[rule]]
+        name = "fresh tables"
+        table = ["fresh_*", "app.session"]
+        route = "primary"
+
+        [[rule]]
+        name = "fresh tag"
+        tag = ["fresh"]
+        route = "primary"
+
+        [[rule]]
+        name = "billing"
+        app = ["billing"]
+        pool = "primary"
+
+        [[rule]]
+        name = "by text"
+        regex = ["(?i)magic_[0-9]+"]
+        route = "primary"
+
+        [[rule]]
+        name = "by function"
+        function = ["my_report"]
+        route = "primary"
+
+        [[rule]]
+        name = "no truncate"
+        kind = ["ddl"]
+        listen = ["app"]
+        reject = { message = "schema changes go through migrations", sqlstate = "42501" }
+
+        [[rule]]
+        name = "short"
+        tag = ["short"]
+        timeout = "250ms"
+
+        [[rule]]
+        name = "all old"
+        table = ["old_*"]
+        all = true
+        route = "standby"
+
+        [[rule]]
+        name = "accounts live elsewhere"
+        schema = ["accounts"]
+        using = "accounts"
+        """
+
+    /// The second database is, for the test, the same one: what counts is the pool's name.
+    private static func accounts() throws -> String {
+        """
+        [pool.accounts]
+        cluster = "accounts"
+        conninfo = "\(try Cluster.shared().readWrite)"
+        role = "primary"
+        size = 2
+        """
+    }
+
+    private struct Route: Equatable {
+        var pool: String?
+        var rule: String?
+        var reason: String?
+    }
+
+    private func route(_ client: LineClient, _ sql: String, _ options: String = "") throws -> Route {
+        let row = try client.ask("ROUTE", options, sql).table.first
+        let rule = row?["rule"]
+        return Route(pool: row?["pool"], rule: rule == "" ? nil : rule, reason: row?["reason"])
+    }
+
+    @Test func eachMatcherMatches() throws {
+        let daemon = try Self.daemon(Self.rules, more: try Self.accounts())
+        let client = try daemon.client()
+        for (sql, options, pool, rule) in [
+            ("SELECT * FROM fresh_news", "", "primary", "fresh tables"),
+            ("SELECT * FROM stale JOIN app.session ON true", "", "primary", "fresh tables"),
+            ("SELECT * FROM stale", "@tag=fresh", "primary", "fresh tag"),
+            ("SELECT 1 /* tag='fresh' */", "", "primary", "fresh tag"),
+            ("SELECT magic_42 FROM stale", "", "primary", "by text"),
+            ("SELECT my_report(1)", "", "primary", "by function"),
+            ("SELECT * FROM old_a, old_b", "", "standby", "all old"),
+            ("SELECT * FROM accounts.user", "", "accounts", "accounts live elsewhere"),
+            ("UPDATE accounts.user SET a = 1", "", "accounts", "accounts live elsewhere"),
+            ("SELECT * FROM stale", "", "standby", nil), ("SELECT * FROM old_a, stale", "", "standby", nil),
+            ("SELECT * FROM notfresh_x", "", "standby", nil), ("SELECT * FROM stale", "@tag=other", "standby", nil),
+            ("DELETE FROM stale", "", "primary", nil),
+        ] as [(String, String, String, String?)] {
+            let found = try route(client, sql, options)
+            #expect(found.pool == pool && found.rule == rule, "\(options) \(sql): \(found)")
+            #expect(found.reason == (rule == nil ? "classifier" : "rule"), "\(sql): \(found)")
+        }
+        let billing = try daemon.client()
+        try billing.ask("HELLO", "@app=billing", "1")
+        #expect(try route(billing, "SELECT * FROM stale") == Route(pool: "primary", rule: "billing", reason: "rule"))
+        #expect(try billing.run("SELECT 1")["rule"] == "billing")
+    }
+
+    @Test func aRuleGovernsWhatRuns() throws {
+        let daemon = try Self.daemon(Self.rules, more: try Self.accounts())
+        let client = try daemon.client()
+        let fresh = try client.run("SELECT pg_is_in_recovery()", options: "@tag=fresh")
+        #expect(try fresh.value == "f")
+        #expect(fresh["pool"] == "primary" && fresh["why"] == "rule" && fresh["rule"] == "fresh tag")
+        let plain = try client.run("SELECT pg_is_in_recovery()")
+        #expect(try plain.value == "t")
+        #expect(plain["rule"] == nil)
+    }
+
+    @Test func rejectAnswersWithTheRulesWords() throws {
+        let daemon = try Self.daemon(Self.rules, more: try Self.accounts())
+        let client = try daemon.client()
+        let table = Workplace.uniqueTable()
+        let refused = try client.query("CREATE TABLE \(table)(id int)")
+        #expect(refused.sqlstate == "42501" && refused.problem?.retry == .never && refused["src"] == "router")
+        #expect(refused.problem?.message == "schema changes go through migrations")
+        #expect(try client.query("DROP TABLE IF EXISTS \(table)").sqlstate == "42501")
+        // The rule names the app's listener only.
+        let operators = try daemon.operatorClient()
+        try operators.run("CREATE TABLE \(table)(id int)")
+        try operators.run("DROP TABLE \(table)")
+    }
+
+    @Test func aRulesTimeoutHoldsAndTheChainGoesOn() throws {
+        let daemon = try Self.daemon(Self.rules, more: try Self.accounts())
+        let client = try daemon.client()
+        let took = try elapsed {
+            let answer = try client.query("SELECT pg_sleep(20)", options: "@tag=short")
+            #expect(answer.sqlstate == "57014" && answer["pool"] == "standby")
+        }
+        #expect(took < .seconds(5))
+        #expect(try client.run("SELECT 1 FROM pg_sleep(0.5)")["why"] == "classifier")
+    }
+
+    @Test func usingPicksTheCluster() throws {
+        let daemon = try Self.daemon(Self.rules, more: try Self.accounts())
+        let client = try daemon.client()
+        let answer = try client.run("SELECT pg_is_in_recovery()", options: "@using=accounts")
+        #expect(answer["pool"] == "accounts")
+        #expect(try answer.value == "f")
+        // A cluster without standbys: its role "standby" means its primary.
+        #expect(try client.run("SELECT 1", options: "@using=accounts @route=standby")["pool"] == "accounts")
+        // A transaction stays where it began.
+        #expect(try client.ask("BEGIN", "@using=accounts")["pool"] == "accounts")
+        #expect(try client.run("SELECT 1")["pool"] == "accounts")
+        #expect(try client.ask("COMMIT")["pool"] == "accounts")
+        #expect(try client.run("SELECT 1")["pool"] == "standby")
+    }
+
+    @Test func hitsAreCounted() throws {
+        let daemon = try Self.daemon(Self.rules, more: try Self.accounts())
+        let client = try daemon.client()
+        for _ in 0..<7 { try client.run("SELECT 1", options: "@tag=fresh") }
+        for _ in 0..<3 { _ = try client.query("CREATE TABLE x(id int)") }
+        let rules = try daemon.stats("rules")
+        let hits = { (name: String) in rules.first { $0.values.contains(name) }?["hits"] }
+        #expect(hits("fresh tag") == "7" && hits("no truncate") == "3" && hits("billing") == "0", "\(rules)")
+    }
+
+    /// Where the writes go when the settings say so, and reads by default to the primary.
+    @Test func defaultsAreObeyed() throws {
+        let daemon = try Self.daemon("[default]\nread = \"primary\"\nwrite = \"primary\"")
+        let client = try daemon.client()
+        #expect(try client.run("SELECT pg_is_in_recovery()").value == "f")
+        #expect(try client.run("SELECT pg_is_in_recovery()", options: "@route=standby").value == "t")
+    }
+
+    /// A rule that would take a write to a standby does not.
+    @Test func noRuleTakesAWriteToAStandby() throws {
+        let daemon = try Self.daemon(
+            """
+            [[rule]]
+            name = "all on standbys"
+            regex = ["."]
+            route = "standby"
+            """)
+        let table = try makeTable("id int")
+        let client = try daemon.client()
+        #expect(try client.query("INSERT INTO \(table) VALUES (1)")["pool"] != "standby")
+        #expect(try client.query("SELECT * FROM \(table) FOR UPDATE")["pool"] != "standby")
+        #expect(try client.query("SELECT pg_advisory_xact_lock(1)")["pool"] != "standby")
+    }
+}
