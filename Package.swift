@@ -44,7 +44,7 @@ let daemon: [Target] = [
         path: "Sources/Proxy/Daemon", swiftSettings: house),
     .executableTarget(
         name: "pointsman",
-        dependencies: ["Daemon", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+        dependencies: ["Daemon", "Wire", .product(name: "ArgumentParser", package: "swift-argument-parser")],
         path: "Sources/Proxy/pointsman", swiftSettings: house),
 ]
 

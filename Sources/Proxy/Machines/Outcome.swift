@@ -61,7 +61,8 @@ package enum Outcome {
             // A syntax error or a missing privilege is final; anything retryable may come after a part was committed.
             return word(for: sqlstate) == .never ? .never : .unknown
         case .inTransaction, .commit:
-            return word(for: sqlstate) == .never ? .never : .tx
+            // Behind a failed statement (25P02) only a new transaction helps.
+            return word(for: sqlstate) == .never && sqlstate != "25P02" ? .never : .tx
         case .read, .write:
             return word(for: sqlstate)
         }

@@ -35,6 +35,8 @@ package struct PoolMachine: Equatable {
     package private(set) var notBefore: UInt64 = 0
 
     package var waiting: Int { queue.count - head }
+    /// Whoever has waited longest.
+    package var firstWaiting: UInt64? { waiting > 0 ? queue[head].request : nil }
     package var idleCount: Int { idle.count }
     package private(set) var openCount = 0
     package private(set) var connectingCount = 0

@@ -75,6 +75,8 @@ extension Judge {
         if let state = expectation.sqlstate, state != explanation.sqlstate { return problem("sqlstate", state) }
         if let pool = expectation.pool, pool != explanation.pool { return problem("pool", "pool \"\(pool)\"") }
         if let kind = expectation.kind, kind != explanation.kind { return problem("kind", "kind \"\(kind)\"") }
+        if let access = expectation.access, access != explanation.access { return problem("access", "a \(access)") }
+        if let rule = expectation.rule, rule != explanation.rule { return problem("rule", "rule \"\(rule)\"") }
         if let reason = expectation.reason, reason != explanation.reason {
             return problem("reason", "reason \"\(reason)\"")
         }

@@ -99,6 +99,9 @@ package struct ExpectCase: Sendable, Equatable {
 
     package var pool: String?
     package var kind: String?
+    package var access: Access?
+    /// The name of the rule that decides.
+    package var rule: String?
     package var reason: String?
     /// `true`: refused with any SQLSTATE; `false`: not refused.
     package var refused: Bool?

@@ -99,10 +99,10 @@ extension Setting {
             .pool, "role", .word(PoolRole.allCases.map(\.rawValue)), .required, restart: true,
             "Which servers PgBouncer has behind it."),
         Setting(
-            .pool, "size", .integer(1...10_000), .defaults(.number(10)),
+            .pool, "size", .integer(1...10_000), .defaults(.number(10)), restart: true,
             "Connections to PgBouncer at most; keep it at or below PgBouncer's pool size."),
         Setting(
-            .pool, "queue", .integer(0...1_000_000), .defaults(.number(200)),
+            .pool, "queue", .integer(0...1_000_000), .defaults(.number(200)), restart: true,
             "Requests that may wait for a connection; one more is answered 53300."),
         Setting(
             .pool, "queue_timeout", .duration(1...hour), .defaults(.number(2 * second)),

@@ -105,22 +105,8 @@ package struct QueryResult: ~Copyable {
 
     // MARK: Completion
 
-    /// What was done, without the numbers: `INSERT` of `INSERT 0 1`, `CREATE TABLE`. Empty when nothing was.
-    package var commandTag: UnsafeRawBufferPointer {
-        let whole = cString(PQcmdStatus(result))
-        var end = whole.count
-        // Words of digits at the end: the rows, and before them the oid that INSERT keeps for old clients.
-        while true {
-            var start = end
-            while start > 0, whole[start - 1] >= 0x30, whole[start - 1] <= 0x39 { start -= 1 }
-            guard start < end, start > 1, whole[start - 1] == 0x20 else { break }
-            end = start - 1
-        }
-        return UnsafeRawBufferPointer(rebasing: whole[..<end])
-    }
-
-    /// The number of rows touched or returned, in decimal digits. Empty when the command counts none.
-    package var affectedRows: UnsafeRawBufferPointer { cString(PQcmdTuples(result)) }
+    /// What was done, as the server's CommandComplete says it: `INSERT 0 1`, `CREATE TABLE`. Empty when nothing was.
+    package var commandStatus: UnsafeRawBufferPointer { cString(PQcmdStatus(result)) }
 
     // MARK: Errors
 

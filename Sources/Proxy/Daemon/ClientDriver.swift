@@ -1,0 +1,440 @@
+import EventLoop
+import Glibc
+import Machines
+import Routing
+import Telemetry
+import Wire
+
+/// Performs what a ClientMachine decides, for one client connection: reads and frames lines, keeps requests in order,
+/// writes replies, and ends the connection and all that hangs on it.
+///
+/// The bytes of a request stay in `input` until it is answered: its fields are the C strings that libpq gets.
+final class ClientDriver {
+    /// Above this many unsent bytes the daemon stops reading from the server (protocol: 256 KiB).
+    static let fullOutput = 256 * 1024
+    /// Below this many it reads on.
+    private static let roomyOutput = 64 * 1024
+    static let readSize = 64 * 1024
+    /// What an idle client's buffers keep, so that a request of usual size allocates nothing.
+    static let warmCapacity = 4096
+    /// How often a connection that is not read is asked whether its client still lives.
+    private static let hangUpCheck: UInt64 = 200_000_000
+
+    /// A request in its place: its line starts at `position` of the input's stream.
+    struct Pending {
+        var request: Request
+        var position: UInt64
+        var receivedAt: UInt64
+        /// The daemon's own reason to refuse it, found while reading.
+        var fault: Fault?
+        let isFirst: Bool
+        /// A CANCEL named it before it ran.
+        var isCancelled = false
+    }
+
+    enum Fault {
+        case saltMissing
+        case saltRequired
+        case lineUnfinished
+    }
+
+    let number: UInt64
+    let cancelKey: UInt64
+    let listener: ListenerContext
+    unowned let worker: Worker
+    private let descriptor: Int32
+    private var watch: FileWatch?
+    private var timer: DeadlineTimer?
+
+    var input = ByteQueue()
+    var output = ByteQueue()
+    private var framer: LineFramer
+    /// Where the first byte that was not framed yet stands in the stream.
+    private var framedTo: UInt64 = 0
+    var requests = RequestRing()
+    /// What was dispatched and not yet answered, in request order; the first one writes straight into `output`.
+    var active: [Exchange] = []
+    var machine: ClientMachine
+    var pinned: ServerDriver?
+    var session: ClientSession
+    /// Whether the open transaction was begun READ ONLY.
+    var pinnedIsReadOnly = false
+    /// Positions of CANCEL requests that found their target, until they are answered.
+    var cancelled: Set<UInt64> = []
+    private var requestsRead: UInt64 = 0
+    let counters = CounterSet<ClientCounter>()
+    let connectedAt: UInt64
+    private(set) var lastRequestAt: UInt64
+    let peer: PeerCredentials?
+    private var pausedServers: [ServerDriver] = []
+    var isScheduled = false
+    private(set) var isClosed = false
+    private(set) var isDraining = false
+    private var closesAfterFlush = false
+
+    /// Monotonic nanoseconds, `UInt64.max` when nothing is waited for.
+    private var lineDeadline = UInt64.max
+    private var writeDeadline = UInt64.max
+    private var idleDeadline = UInt64.max
+
+    init(
+        descriptor: Int32, number: UInt64, cancelKey: UInt64, peer: PeerCredentials?, listener: ListenerContext,
+        worker: Worker
+    ) {
+        self.peer = peer
+        self.descriptor = descriptor
+        self.number = number
+        self.cancelKey = cancelKey
+        self.listener = listener
+        self.worker = worker
+        let limits = worker.snapshot.wireLimits
+        framer = LineFramer(maxLine: limits.maxLine)
+        machine = ClientMachine(
+            maxInFlight: worker.snapshot.settings.server.maxInflight, maxParallelReads: Worker.maxParallelReads)
+        session = ClientSession(listener: listener.name)
+        connectedAt = worker.loop.now
+        lastRequestAt = connectedAt
+        watch = FileWatch(
+            loop: worker.loop, fileDescriptor: descriptor,
+            onReadable: { [unowned self] in readable() }, onWritable: { [unowned self] in flush() })
+        timer = DeadlineTimer(loop: worker.loop) { [unowned self] in deadlinePassed() }
+        watch?.wantsRead = true
+    }
+
+    // MARK: Bytes in
+
+    private var longestInput: Int { framer.maxLine + Self.readSize }
+
+    private func readable() {
+        // One large buffer for all clients: each keeps only what came, so thousands of idle ones cost little.
+        switch worker.readBuffer.read(from: descriptor, upTo: Self.readSize) {
+        case .bytes(let count):
+            countReceived(count)
+            input.append(UnsafeRawBufferPointer(worker.readBuffer.readable))
+            worker.readBuffer.consume(count)
+            frameLines()
+            updateReading()
+            schedule()
+        case .wouldBlock: break
+        case .endOfFile: inputEnded()
+        case .failed: hangUp()
+        }
+    }
+
+    /// Cuts what came into requests, as many as may wait.
+    private func frameLines() {
+        let limits = worker.snapshot.wireLimits
+        while machine.input == .reading, framedTo < input.tailPosition {
+            let bytes = UnsafeMutableRawBufferPointer(
+                start: input.pointer(atPosition: framedTo), count: Int(input.tailPosition &- framedTo))
+            switch framer.next(UnsafeRawBufferPointer(bytes)) {
+            case .needMore:
+                if lineDeadline == UInt64.max {
+                    wait(&lineDeadline, until: worker.loop.now &+ worker.snapshot.lineTimeout)
+                }
+                return
+            case .tooLong:
+                refuseLongLine(UnsafeRawBufferPointer(bytes), limits)
+                return
+            case .line(let length):
+                lineDeadline = UInt64.max
+                let request = RequestParser.parse(
+                    UnsafeMutableRawBufferPointer(rebasing: bytes[..<length]), limits: limits)
+                let position = framedTo
+                framedTo &+= UInt64(length)
+                arrived(request, at: position)
+            }
+        }
+    }
+
+    private func arrived(_ request: Request, at position: UInt64, fault: Fault? = nil) {
+        listener.counters.add(.lines)
+        let isFirst = requestsRead == 0
+        requestsRead &+= 1
+        var pending = Pending(
+            request: request, position: position, receivedAt: worker.loop.now, fault: fault, isFirst: isFirst)
+        let line = UnsafeRawPointer(input.pointer(atPosition: position))
+        if session.hasSalt {
+            if !session.accepts(request, in: line) { pending.fault = .saltMissing }
+        } else if isFirst {
+            let isSalted = request.error == nil && request.verb == .hello && request.options.present.contains(.salt)
+            if isSalted { session.adoptSalt(request.options.salt.bytes(in: line)) }
+            if !isSalted, listener.requiresSalt { pending.fault = .saltRequired }
+        }
+        let closes = pending.fault != nil || request.error?.closesConnection == true
+        requests.append(pending)
+        lastRequestAt = worker.loop.now
+        if machine.requestArrived() == .pauseReading { updateReading() }
+        if closes {
+            // What follows is not what its sender meant: it is never parsed.
+            listener.counters.add(.cut(fault == .lineUnfinished ? .silence : .framing))
+            _ = machine.inputEnded()
+            updateReading()
+        } else if request.error == nil, request.verb == .cancel {
+            actOnCancel(request, in: line, at: position)
+        }
+    }
+
+    private func refuseLongLine(_ bytes: UnsafeRawBufferPointer, _ limits: WireLimits) {
+        refuseUnfinished(Request(unfinished: bytes, error: .lineTooLong(limit: Int32(limits.maxLine))))
+    }
+
+    private func refuseUnfinished(_ request: Request, fault: Fault? = nil) {
+        lineDeadline = UInt64.max
+        let position = framedTo
+        framedTo = input.tailPosition
+        arrived(request, at: position, fault: fault)
+    }
+
+    /// The client closed its half: no more requests. Whether it closed the other half too only the kernel knows.
+    private func inputEnded() {
+        lineDeadline = UInt64.max
+        let action = machine.inputEnded()
+        updateReading()
+        if hasHungUp {
+            hangUp()
+        } else if action == .close {
+            closesAfterFlush = true
+            schedule()
+        }
+    }
+
+    private func updateReading() {
+        let wants = machine.input == .reading && !isClosed && input.count < longestInput
+        watch?.wantsRead = wants
+        if !wants { armTimer() }
+    }
+
+    /// Both halves are closed: nobody reads what could be answered.
+    private var hasHungUp: Bool {
+        var poll = pollfd(fd: descriptor, events: 0, revents: 0)
+        return Glibc.poll(&poll, 1, 0) == 1 && Int32(poll.revents) & (POLLHUP | POLLERR) != 0
+    }
+
+    // MARK: Turns
+
+    /// Work for this client is done once at the end of a turn, however many events it had.
+    func schedule() {
+        guard !isScheduled, !isClosed else { return }
+        isScheduled = true
+        worker.schedule(self)
+    }
+
+    func endTurn() {
+        isScheduled = false
+        guard !isClosed else { return }
+        startRequests()
+        flush()
+        guard !isClosed else { return }
+        if machine.input == .reading {
+            if framedTo < input.tailPosition { frameLines() }
+            if !requests.isEmpty, machine.mayStartAny { startRequests() }
+            updateReading()
+        }
+        if requests.isEmpty, machine.unanswered == 0 { becameIdle() }
+    }
+
+    private func becameIdle() {
+        if input.capacity > Self.warmCapacity { input.releaseIfEmpty() }
+        if pinned != nil, idleDeadline == UInt64.max {
+            wait(&idleDeadline, until: worker.loop.now &+ worker.snapshot.transactionIdleTimeout)
+        }
+        if closesAfterFlush, output.isEmpty { hangUp() }
+    }
+
+    // MARK: Bytes out
+
+    func isOutputFull(for exchange: Exchange) -> Bool {
+        isFirst(exchange) ? output.count >= Self.fullOutput : exchange.held.count >= Self.fullOutput
+    }
+
+    func isFirst(_ exchange: Exchange) -> Bool {
+        active.first === exchange
+    }
+
+    /// The server's results wait until the client has read some.
+    func pausedServer(_ server: ServerDriver) {
+        pausedServers.append(server)
+        schedule()
+    }
+
+    func flush() {
+        guard !isClosed else { return }
+        if !output.isEmpty {
+            let before = output.count
+            let outcome = output.write(to: descriptor)
+            if output.count < before {
+                countSent(before - output.count)
+                writeDeadline = UInt64.max
+            }
+            switch outcome {
+            case .drained:
+                watch?.wantsWrite = false
+            case .wouldBlock:
+                watch?.wantsWrite = true
+                if writeDeadline == UInt64.max {
+                    wait(&writeDeadline, until: worker.loop.now &+ worker.snapshot.clientWriteTimeout)
+                }
+            case .failed:
+                hangUp()
+                return
+            }
+        }
+        if output.isEmpty {
+            if output.capacity > Self.warmCapacity { output.releaseIfEmpty() }
+            if closesAfterFlush, machine.unanswered == 0 {
+                hangUp()
+                return
+            }
+        }
+        if output.count < Self.roomyOutput { resumeServers() }
+    }
+
+    private func resumeServers() {
+        guard !pausedServers.isEmpty else { return }
+        let servers = pausedServers
+        pausedServers.removeAll(keepingCapacity: true)
+        for server in servers { server.resume() }
+        schedule()
+    }
+
+    // MARK: Answers in order
+
+    /// The first request in line was answered: its bytes and its place are free.
+    func requestAnswered() {
+        let pending = requests.removeFirst()
+        input.consume(Int(pending.position &+ UInt64(pending.request.byteCount) &- input.headPosition))
+        switch machine.requestAnswered() {
+        case .none: break
+        case .resumeReading: schedule()
+        case .close:
+            closesAfterFlush = true
+            schedule()
+        }
+    }
+
+    /// Every complete reply at the front leaves; the first incomplete one goes on straight into `output`.
+    func replyCompleted(_ exchange: Exchange) {
+        exchange.stage = .answered
+        machine.finished()
+        while let first = active.first, first.stage == .answered {
+            active.removeFirst()
+            worker.giveBack(first)
+            requestAnswered()
+            if let next = active.first, !next.held.isEmpty {
+                output.append(UnsafeRawBufferPointer(next.held.readable))
+                next.held.consume(next.held.count)
+                if let server = next.server { pausedServers.append(server) }
+            }
+        }
+        schedule()
+    }
+
+    // MARK: Waiting
+
+    private func wait(_ deadline: inout UInt64, until time: UInt64) {
+        deadline = time
+        timer?.set(at: time)
+    }
+
+    /// Something runs: the transaction does not idle.
+    func stopIdling() {
+        idleDeadline = UInt64.max
+    }
+
+    private func armTimer() {
+        var next = min(lineDeadline, writeDeadline, idleDeadline)
+        if watch?.wantsRead == false { next = min(next, worker.loop.now &+ Self.hangUpCheck) }
+        if next != UInt64.max { timer?.set(at: next) }
+    }
+
+    private func deadlinePassed() {
+        let now = worker.loop.now
+        if watch?.wantsRead == false, hasHungUp { return hangUp() }
+        if now >= writeDeadline {
+            listener.counters.add(.cut(.stalled))
+            worker.log.notice("client_cut", metadata: ["conn": "\(number)", "reason": "it reads too slowly"])
+            return hangUp()
+        }
+        // A line that cannot end because the daemon does not read is not its client's fault.
+        if now >= lineDeadline, watch?.wantsRead == false {
+            lineDeadline = now &+ worker.snapshot.lineTimeout
+        }
+        if now >= lineDeadline {
+            let bytes = UnsafeRawBufferPointer(
+                start: input.pointer(atPosition: framedTo), count: Int(input.tailPosition &- framedTo))
+            refuseUnfinished(Request(unfinished: bytes, error: nil), fault: .lineUnfinished)
+            schedule()
+        }
+        if now >= idleDeadline {
+            idleDeadline = UInt64.max
+            endIdleTransaction(.transactionIdle(worker.snapshot.transactionIdleTimeoutText))
+            schedule()
+        }
+        armTimer()
+    }
+
+    private func endIdleTransaction(_ answer: Answer) {
+        guard let server = pinned, active.isEmpty else { return }
+        pinned = nil
+        machine.pinnedServerLost()
+        server.pool.telemetry.counters.add(isDraining ? .transactionsAbandoned : .transactionsIdledOut)
+        server.unpin()
+        writeNotice(answer)
+    }
+
+    // MARK: The end
+
+    /// The daemon drains: what was sent is answered, what was not is refused, what idles is rolled back.
+    func drain() {
+        guard !isDraining, !isClosed else { return }
+        isDraining = true
+        _ = machine.inputEnded()
+        updateReading()
+        if machine.unanswered == 0 {
+            endIdleTransaction(.draining)
+            closesAfterFlush = true
+        }
+        schedule()
+    }
+
+    /// Ends the connection at once: what runs is cancelled, what waits is forgotten, a transaction is rolled back.
+    func hangUp() {
+        guard !isClosed else { return }
+        isClosed = true
+        watch?.cancel()
+        timer?.clear()
+        Glibc.close(descriptor)
+        let server = pinned
+        pinned = nil
+        let left = active
+        active.removeAll()
+        for exchange in left { abandon(exchange) }
+        if let server {
+            server.pool.telemetry.counters.add(.transactionsAbandoned)
+            server.unpin()
+        }
+        // Results that were held back for this client are discarded now.
+        for paused in pausedServers { paused.resume() }
+        pausedServers.removeAll()
+        worker.clientClosed(self)
+    }
+
+    private func abandon(_ exchange: Exchange) {
+        if case .reload = exchange.kind {
+            // The main thread still has it: it comes back with the report.
+            exchange.client = nil
+            return
+        }
+        switch exchange.stage {
+        case .running:
+            // Its server gives it back when the results have come.
+            exchange.server?.clientLeft(exchange)
+        case .waiting:
+            _ = exchange.pool?.abandon(exchange)
+            worker.giveBack(exchange)
+        case .answered: worker.giveBack(exchange)
+        case .unused: break
+        }
+    }
+}

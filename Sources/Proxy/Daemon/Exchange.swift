@@ -1,0 +1,176 @@
+import EventLoop
+import Machines
+import Routing
+import Upstream
+import Wire
+
+/// One statement on its way: from the request that was read, through a pool's queue and a server connection, to its
+/// completion line. Exchanges are reused by the worker, so that a warm request allocates none.
+///
+/// Its client may leave before it ends (`client` becomes nil): what still arrives is then discarded.
+final class Exchange {
+    enum Kind {
+        case query
+        case begin
+        case commit
+        /// ROLLBACK, asked for by that verb, or by COMMIT of a transaction that failed.
+        case rollback(answeringCommit: Bool)
+        /// The daemon's own ROLLBACK behind a client that left.
+        case cleanup
+        /// RELOAD: runs on the main thread, not on a server.
+        case reload
+    }
+
+    enum Stage {
+        case unused
+        /// In its pool's queue, or waiting for the pinned connection to be in order again.
+        case waiting
+        /// On a server connection.
+        case running
+        /// Its reply is complete, and waits for the replies before it.
+        case answered
+    }
+
+    /// The worker's number for it: what the pool's queue holds.
+    let number: UInt64
+    /// Confined to the worker, like everything here; cut when the client is gone.
+    var client: ClientDriver?
+    var kind = Kind.query
+    var stage = Stage.unused
+    /// The request and where its line starts in the client's input.
+    var request = Request()
+    var position: UInt64 = 0
+    /// SQL of the daemon's own (BEGIN, COMMIT, ROLLBACK); nil: the request's text.
+    var command: StaticString?
+    var statement: Statement?
+    var effect = Outcome.Effect.read
+    /// It may change data: its success is a write that later reads must see.
+    var mayWrite = false
+    var pool: PoolDriver?
+    var server: ServerDriver?
+    var reason = RouteReason.transaction
+    var rule: Int?
+    /// Nanoseconds: when the line was read, when a pool was asked (0: never), how long it was until a server connection
+    /// was had, when the reply must be out.
+    var receivedAt: UInt64 = 0
+    var submittedAt: UInt64 = 0
+    var waited: UInt64 = 0
+    var deadline: UInt64 = UInt64.max
+    var wroteColumns = false
+    var rowCount: UInt64 = 0
+    /// The server's last word on it, provisional until the Sync came back.
+    var outcome: QueryResult?
+    /// Its reply while replies of earlier requests are not complete.
+    var held = ByteQueue()
+
+    init(number: UInt64) {
+        self.number = number
+    }
+
+    /// Back to unused; memory that it holds warm stays.
+    func reset() {
+        client = nil
+        kind = .query
+        stage = .unused
+        command = nil
+        statement = nil
+        effect = .read
+        mayWrite = false
+        pool = nil
+        server = nil
+        reason = .transaction
+        rule = nil
+        submittedAt = 0
+        waited = 0
+        deadline = UInt64.max
+        wroteColumns = false
+        rowCount = 0
+        outcome = nil
+        held.consume(held.count)
+        held.releaseIfEmpty()
+    }
+}
+
+/// The worker's exchanges: taken and given back, never freed.
+struct ExchangeTable {
+    private var all: [Exchange] = []
+    private var unused: [Exchange] = []
+
+    mutating func take() -> Exchange {
+        if let exchange = unused.popLast() { return exchange }
+        let exchange = Exchange(number: UInt64(all.count))
+        all.append(exchange)
+        return exchange
+    }
+
+    mutating func giveBack(_ exchange: Exchange) {
+        exchange.reset()
+        unused.append(exchange)
+    }
+
+    subscript(number: UInt64) -> Exchange { all[Int(number)] }
+}
+
+// MARK: The server's last word
+
+/// An error as the reply needs it; points into libpq's memory.
+struct ErrorView {
+    var sqlstate: UnsafeRawBufferPointer
+    var severity: UnsafeRawBufferPointer
+    var message: UnsafeRawBufferPointer
+    /// PostgreSQL's field letters and their texts.
+    var fields: [(key: StaticString, bytes: UnsafeRawBufferPointer)]
+}
+
+extension Exchange {
+    private static let letters: [(key: StaticString, field: MessageField)] = [
+        ("D", .detail), ("H", .hint), ("P", .position), ("W", .context), ("s", .schema), ("t", .table), ("c", .column),
+        ("d", .dataType), ("n", .constraint),
+    ]
+
+    var outcomeIsError: Bool {
+        switch outcome?.status {
+        case .commandOK, .tuplesOK, nil: false
+        default: true
+        }
+    }
+
+    var outcomeIsSuccess: Bool { outcome != nil && !outcomeIsError }
+
+    /// The status of the command as libpq gives it: `INSERT 0 1`.
+    var commandStatus: UnsafeRawBufferPointer {
+        outcome?.commandStatus ?? UnsafeRawBufferPointer(start: nil, count: 0)
+    }
+
+    var errorView: ErrorView {
+        let empty = UnsafeRawBufferPointer(start: nil, count: 0)
+        var fields: [(key: StaticString, bytes: UnsafeRawBufferPointer)] = []
+        for (key, field) in Self.letters {
+            if let bytes = outcome?.field(field) { fields.append((key, bytes)) }
+        }
+        return ErrorView(
+            sqlstate: outcome?.sqlstate ?? empty,
+            severity: outcome?.field(.severityNonlocalized) ?? outcome?.field(.severity) ?? empty,
+            message: outcome?.message ?? empty, fields: fields)
+    }
+
+    /// The server's text for people.
+    var errorText: String { String(decoding: errorView.message, as: UTF8.self) }
+
+    /// What the server's error means for whoever asked.
+    var outcomeRetry: Outcome.Retry {
+        let view = errorView
+        let severity = String(decoding: view.severity, as: UTF8.self)
+        return Outcome.retry(
+            afterError: String(decoding: view.sqlstate, as: UTF8.self),
+            isFatal: severity == "FATAL" || severity == "PANIC",
+            message: String(decoding: view.message, as: UTF8.self), effect: effect)
+    }
+
+    /// PgBouncer said that it did not forward the statement, and why.
+    var wasNotForwarded: Bool {
+        let view = errorView
+        return view.sqlstate.elementsEqual("08P01".utf8) && view.severity.elementsEqual("FATAL".utf8)
+            && Outcome.isBeforeForwarding(String(decoding: view.message, as: UTF8.self))
+    }
+}

@@ -1,0 +1,44 @@
+import Routing
+import Settings
+
+/// What ROUTE and `pointsman route` answer: one row.
+package enum ExplanationTable {
+    package static let columns = [
+        "kind", "access", "pool", "cluster", "reason", "rule", "line", "timeout_ms", "tables", "functions",
+        "deciding_function", "fingerprint", "sqlstate", "message",
+    ]
+
+    package static func row(_ explanation: Explanation) -> [String?] {
+        [
+            explanation.kind, explanation.access == .read ? "read" : "write", explanation.pool, explanation.cluster,
+            explanation.reason, explanation.rule, explanation.line.map { String($0) },
+            explanation.timeoutMilliseconds.map { String($0) }, explanation.tables.joined(separator: ","),
+            explanation.functions.joined(separator: ","), explanation.decidingFunction, explanation.fingerprint,
+            explanation.sqlstate, explanation.message,
+        ]
+    }
+}
+
+/// Judges statements without a server, for `pointsman route`.
+package final class OfflineJudge {
+    private let judge: Judge
+
+    /// - Parameter settings: nil for one cluster of a primary and a standby pool, and no rules.
+    package init(_ settings: Settings?) {
+        let definition =
+            settings.map(RoutingDefinition.init)
+            ?? RoutingDefinition(pools: [
+                PoolDefinition(name: "primary", role: .primary), PoolDefinition(name: "standby", role: .standby),
+            ])
+        do throws(RoutingProblems) {
+            judge = Judge(rules: try RuleSet(compiling: definition))
+        } catch {
+            preconditionFailure("settings that were checked do not compile: \(error.problems)")
+        }
+    }
+
+    package func explain(_ sql: String) -> Explanation {
+        var sql = sql
+        return sql.withUTF8 { judge.explain(UnsafeRawBufferPointer($0), RouteRequest(), RouteOrigin()) }
+    }
+}

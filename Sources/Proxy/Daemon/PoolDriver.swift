@@ -1,0 +1,170 @@
+import EventLoop
+import Logging
+import Machines
+import Settings
+import Telemetry
+import Upstream
+
+/// Performs what a PoolMachine decides: hands server connections to exchanges, opens them, lets waiting end in time.
+final class PoolDriver {
+    let index: Int
+    let name: String
+    /// The name as receipts write it.
+    let nameBytes: [UInt8]
+    unowned let worker: Worker
+    private(set) var settings: PoolSettings
+    private(set) var machine: PoolMachine
+    private(set) var servers: [ServerDriver] = []
+    let telemetry: PoolTelemetry
+    /// Ends waiting at the earliest deadline of those that wait.
+    private var queueTimer: DeadlineTimer?
+    /// Looks again after a failed connection attempt.
+    private var retryTimer: DeadlineTimer?
+    private(set) var log: Logger
+    /// The last connection error that was logged: a pool that stays down says so once.
+    private var lastConnectError = ""
+
+    init(index: Int, settings: PoolSettings, worker: Worker) {
+        self.index = index
+        self.settings = settings
+        self.worker = worker
+        name = settings.name.value
+        nameBytes = Array(settings.name.value.utf8)
+        machine = PoolMachine(size: settings.size, queueLimit: settings.queue)
+        telemetry = PoolTelemetry(
+            name: settings.name.value, cluster: settings.cluster.value, role: settings.role.value.rawValue)
+        log = worker.log
+        log[metadataKey: "pool"] = "\(settings.name.value)"
+        servers = (0..<settings.size).map { ServerDriver(index: $0, pool: self) }
+        queueTimer = DeadlineTimer(loop: worker.loop) { [unowned self] in endWaiting() }
+        retryTimer = DeadlineTimer(loop: worker.loop) { [unowned self] in openWanted() }
+    }
+
+    var isStandby: Bool { settings.role.value == .standby }
+    var isUsable: Bool { machine.openCount > 0 }
+
+    /// A reload changed what may change without a restart: the timeouts.
+    func adopt(_ settings: PoolSettings) {
+        self.settings = settings
+    }
+
+    /// Opens the first connection, so that a pool that does not answer is seen before it is needed.
+    func warmUp() {
+        openWanted()
+    }
+
+    // MARK: Exchanges
+
+    func submit(_ exchange: Exchange) {
+        let now = worker.loop.now
+        let waitUntil = min(exchange.deadline, now &+ UInt64(settings.queueTimeoutMilliseconds) &* 1_000_000)
+        exchange.pool = self
+        exchange.submittedAt = now
+        exchange.stage = .waiting
+        switch machine.requestArrived(exchange.number, deadline: waitUntil, now: now) {
+        case .start(let server):
+            servers[server].start(exchange)
+        case .wait(let connect):
+            telemetry.counters.add(.queued)
+            queueTimer?.set(at: machine.earliestDeadline ?? waitUntil)
+            if let connect { servers[connect].connect() }
+        case .shed:
+            telemetry.counters.add(.queueFull)
+            exchange.client?.exchangeRefused(exchange, .queueFull(pool: name, limit: settings.queue))
+        }
+    }
+
+    /// Its client left, or cancelled it before it ran. False when it does not wait here.
+    func abandon(_ exchange: Exchange) -> Bool {
+        machine.requestAbandoned(exchange.number)
+    }
+
+    /// The daemon drains: what was not sent is not sent any more.
+    func refuseWaiting() {
+        for number in machine.takeAllWaiting() {
+            let exchange = worker.exchanges[number]
+            exchange.client?.exchangeRefused(exchange, .draining)
+        }
+    }
+
+    private func endWaiting() {
+        let now = worker.loop.now
+        while let number = machine.nextExpired(now: now) {
+            let exchange = worker.exchanges[number]
+            let answer: Answer
+            if now >= exchange.deadline {
+                answer = .timedOutWaiting(pool: name)
+            } else if isUsable {
+                telemetry.counters.add(.queueTimeouts)
+                answer = .waitedTooLong(pool: name, wait: "\(settings.queueTimeoutMilliseconds) ms")
+            } else {
+                answer = .poolDown(pool: name)
+            }
+            exchange.client?.exchangeRefused(exchange, answer)
+        }
+        if let next = machine.earliestDeadline { queueTimer?.set(at: next) }
+    }
+
+    // MARK: Server connections
+
+    func serverConnected(_ server: ServerDriver) {
+        telemetry.counters.add(.connects)
+        if !lastConnectError.isEmpty { log.notice("pool_up") }
+        lastConnectError = ""
+        serverReady(server)
+        openWanted()
+    }
+
+    /// The connection is in order and nobody has it.
+    func serverReady(_ server: ServerDriver) {
+        switch machine.serverReady(server.index) {
+        case .start(let number): server.start(worker.exchanges[number])
+        case .park: break
+        }
+    }
+
+    func connectFailed(_ server: ServerDriver, error: String) {
+        telemetry.counters.add(.connectFailures)
+        if error != lastConnectError {
+            log.warning("connect_failed", metadata: ["error": "\(error)"])
+            lastConnectError = error
+        }
+        perform(machine.connectFailed(server.index, now: worker.loop.now, jitter: worker.random()))
+    }
+
+    func serverLost(_ server: ServerDriver, error: String, _ reason: CloseReason) {
+        telemetry.counters.add(.connectionsClosed(reason))
+        if !worker.isEnding { log.info("connection_lost", metadata: ["error": "\(error)"]) }
+        perform(machine.serverLost(server.index, now: worker.loop.now, jitter: worker.random()))
+    }
+
+    /// Opens as many connections as are wanted now.
+    private func openWanted() {
+        guard !worker.isEnding else { return }
+        while true {
+            switch machine.connectDue(now: worker.loop.now) {
+            case .none: return
+            case .connect(let server): servers[server].connect()
+            case .retry(let time):
+                retryTimer?.set(at: time)
+                return
+            }
+        }
+    }
+
+    private func perform(_ action: PoolMachine.LossAction) {
+        guard !worker.isEnding else { return }
+        switch action {
+        case .none: break
+        case .connect(let server): servers[server].connect()
+        case .retry(let time): retryTimer?.set(at: time)
+        }
+    }
+
+    /// Closes everything; for the daemon's end.
+    func close() {
+        queueTimer?.clear()
+        retryTimer?.clear()
+        for server in servers { server.close(reason: "the daemon ends", as: .retired) }
+    }
+}

@@ -1,0 +1,223 @@
+import EventLoop
+import Machines
+import Routing
+import Wire
+
+/// Starting requests: what may start now, where a statement goes, and what is refused before it is sent.
+extension ClientDriver {
+    func startRequests() {
+        while !isClosed, active.count < requests.count, machine.mayStartAny, startNext() {}
+    }
+
+    /// False when the next request must wait.
+    private func startNext() -> Bool {
+        let pending = requests[active.count]
+        if pending.request.verb == .query, pending.fault == nil, pending.request.error == nil, !isDraining,
+            !pending.isCancelled
+        {
+            return startStatement(pending)
+        }
+        // Everything but a statement is answered alone, in its turn.
+        guard machine.mayStartAlone else { return false }
+        // A pinned connection that still waits for its cancel takes nothing.
+        if let pinned, !pinned.isInOrder { return false }
+        if let answer = reasonToRefuse(pending) {
+            refuse(pending, answer)
+        } else {
+            startVerb(pending)
+        }
+        return true
+    }
+
+    private func reasonToRefuse(_ pending: Pending) -> Answer? {
+        switch pending.fault {
+        case .saltMissing: return .wire(.saltMissing)
+        case .saltRequired: return .saltRequired
+        case .lineUnfinished: return .lineUnfinished
+        case nil: break
+        }
+        if let error = pending.request.error { return .wire(error) }
+        if pending.isCancelled { return .cancelledBeforeRunning }
+        // COMMIT of what was sent is let through: refusing it would throw work away that a moment could save.
+        if isDraining, pending.request.verb != .commit, pending.request.verb != .rollback { return .draining }
+        if pending.request.verb.isForOperators, !listener.isForOperators { return .operatorsOnly(pending.request.verb) }
+        return nil
+    }
+
+    // MARK: Q
+
+    private func startStatement(_ pending: Pending) -> Bool {
+        let line = UnsafeRawPointer(input.pointer(atPosition: pending.position))
+        let request = pending.request
+        let statement = worker.judge.statement(for: request.text.bytes(in: line))
+        switch machine.query(rollsBackToSavepoint: statement.savepointCommand == .rollbackTo) {
+        case .refuseAborted:
+            guard machine.mayStartAlone else { return false }
+            refuse(pending, .abortedTransaction)
+        case .route:
+            let decision = decide(statement, request, line)
+            return dispatch(pending, statement, decision)
+        case .sendPinned:
+            guard machine.mayStartAlone else { return false }
+            guard let pinned, pinned.isInOrder else { return false }
+            let decision = decide(statement, request, line, transactionPool: pinned.pool.index)
+            guard let answer = reasonNotToSend(statement, decision, request) else {
+                let exchange = takeExchange(pending, statement, decision, in: pinned.pool)
+                exchange.effect = .inTransaction
+                exchange.mayWrite = !pinnedIsReadOnly
+                machine.aloneStarted()
+                active.append(exchange)
+                stopIdling()
+                pinned.start(exchange)
+                return true
+            }
+            refuse(pending, answer)
+        }
+        return true
+    }
+
+    /// Sends an autocommit statement to its pool, or refuses it. False when it must wait.
+    private func dispatch(_ pending: Pending, _ statement: Statement, _ decision: Decision) -> Bool {
+        if let answer = reasonNotToSend(statement, decision, pending.request) {
+            guard machine.mayStartAlone else { return false }
+            refuse(pending, answer)
+            return true
+        }
+        guard let index = decision.pool else { preconditionFailure("a decision is a pool or a refusal") }
+        let pool = worker.pools[index]
+        let isRead = decision.access == .read && (pool.isStandby || statement.namesOnlyKnownFunctions)
+        guard isRead ? machine.mayStartRead(onPool: index) : machine.mayStartAlone else { return false }
+        let exchange = takeExchange(pending, statement, decision, in: pool)
+        if isRead {
+            exchange.effect = .read
+            machine.readStarted(onPool: index)
+        } else {
+            // On a primary a function that is not known to be harmless may write: its loss is a write's loss.
+            exchange.effect = statement.commitsOnTheWay ? .commitsOnTheWay : .write
+            exchange.mayWrite = true
+            machine.aloneStarted()
+        }
+        active.append(exchange)
+        pool.submit(exchange)
+        return true
+    }
+
+    private func reasonNotToSend(_ statement: Statement, _ decision: Decision, _ request: Request) -> Answer? {
+        if let refusal = decision.refusal { return .refused(refusal) }
+        if let expected = statement.parameterCount, expected != Int(request.parameterCount) {
+            return .wrongParameterCount(expected: expected, given: Int(request.parameterCount))
+        }
+        return nil
+    }
+
+    /// Asks the judge, with what the request and the connection say.
+    func decide(
+        _ statement: Statement, _ request: Request, _ line: UnsafeRawPointer, transactionPool: Int? = nil
+    ) -> Decision {
+        withRouteRequest(request, line, transactionPool: transactionPool) { asked in
+            worker.judge.decide(statement, asked, session.origin)
+        }
+    }
+
+    /// The options of a request in the judge's words; the bytes are those of the line.
+    func withRouteRequest<Result>(
+        _ request: Request, _ line: UnsafeRawPointer, transactionPool: Int? = nil, _ body: (RouteRequest) -> Result
+    ) -> Result {
+        let options = request.options
+        var asked = RouteRequest()
+        asked.transactionPool = transactionPool
+        // On BEGIN it is the transaction's own mode, not a promise of the statement.
+        asked.mustNotWrite = options.present.contains(.ro) && request.verb != .begin
+        if options.present.contains(.route) { asked.role = options.role == .primary ? .primary : .standby }
+        if options.present.contains(.pool) { asked.pool = options.pool.bytes(in: line) }
+        if options.present.contains(.tag) { asked.tag = options.tag.bytes(in: line) }
+        asked.needsPrimary = primaryNeed(of: options)
+        if options.present.contains(.using) {
+            asked.using = options.using.bytes(in: line)
+            return body(asked)
+        }
+        return session.using.withUnsafeBytes { using in
+            if !using.isEmpty { asked.using = using }
+            return body(asked)
+        }
+    }
+
+    /// What only the primary can promise in this version.
+    func primaryNeed(of options: RequestOptions) -> PrimaryNeed? {
+        if machine.hasWritten { return .ownWrite }
+        if options.present.contains(.after) { return .after }
+        if options.present.contains(.lag) || session.lagMilliseconds != nil { return .lag }
+        return nil
+    }
+
+    func takeExchange(
+        _ pending: Pending, _ statement: Statement?, _ decision: Decision?, in pool: PoolDriver
+    ) -> Exchange {
+        let exchange = worker.takeExchange()
+        exchange.client = self
+        exchange.request = pending.request
+        exchange.position = pending.position
+        exchange.receivedAt = pending.receivedAt
+        exchange.statement = statement
+        exchange.pool = pool
+        exchange.reason = decision?.reason ?? .transaction
+        exchange.rule = decision?.rule
+        let options = pending.request.options
+        var timeout = pool.settings.timeoutMilliseconds
+        if options.present.contains(.timeout) {
+            timeout = Int(options.timeoutMilliseconds)
+        } else if let ofRule = decision?.timeoutMilliseconds {
+            timeout = ofRule
+        } else if let ofSession = session.timeoutMilliseconds {
+            timeout = Int(ofSession)
+        }
+        exchange.deadline = worker.loop.now &+ UInt64(timeout) &* 1_000_000
+        return exchange
+    }
+
+    /// Hands SQL and parameters to libpq, straight from the client's input.
+    func withStatement(
+        of exchange: Exchange,
+        _ body: (UnsafePointer<CChar>, Int, UnsafePointer<UnsafePointer<CChar>?>?) -> Bool
+    ) -> Bool {
+        let line = UnsafeRawPointer(input.pointer(atPosition: exchange.position))
+        let sql = (line + Int(exchange.request.text.offset)).assumingMemoryBound(to: CChar.self)
+        let count = Int(exchange.request.parameterCount)
+        guard count > 0 else { return body(sql, 0, nil) }
+        exchange.request.fillParameters(in: line, into: worker.parameterValues)
+        return body(sql, count, worker.parameterValues)
+    }
+
+    // MARK: Refusing
+
+    /// Answers E to the request whose turn it is; nothing runs.
+    func refuse(_ pending: Pending, _ answer: Answer) {
+        let wasInTransaction = machine.transaction != .none
+        switch pending.request.verb {
+        case .query: machine.requestRefused()
+        case .begin where machine.transaction == .none && !answer.closesConnection:
+            // What is pipelined behind a BEGIN that failed must not run in autocommit.
+            _ = machine.begin()
+            machine.requestRefused()
+        default: break
+        }
+        writeError(answer, id: idBytes(of: pending), insideTransaction: wasInTransaction, exchange: nil)
+        requestAnswered()
+    }
+
+    /// Answers E to an exchange that was never sent.
+    func exchangeRefused(_ exchange: Exchange, _ answer: Answer) {
+        let wasInTransaction = machine.transaction != .none
+        machine.requestRefused()
+        writeError(answer, id: idBytes(of: exchange), insideTransaction: wasInTransaction, exchange: exchange)
+        replyCompleted(exchange)
+    }
+
+    func idBytes(of pending: Pending) -> UnsafeRawBufferPointer {
+        pending.request.id.bytes(in: UnsafeRawPointer(input.pointer(atPosition: pending.position)))
+    }
+
+    func idBytes(of exchange: Exchange) -> UnsafeRawBufferPointer {
+        exchange.request.id.bytes(in: UnsafeRawPointer(input.pointer(atPosition: exchange.position)))
+    }
+}

@@ -1,0 +1,113 @@
+import EventLoop
+import Machines
+import Routing
+import Settings
+import Telemetry
+
+/// What STATS answers, from the live values.
+extension Worker {
+    enum TableAnswer {
+        case rows([String], [[String?]])
+        case notInThisVersion
+        case unknown(String)
+    }
+
+    func table(named name: String) -> TableAnswer {
+        switch name {
+        case "pools": return answer(.pools(pools.map { $0.statistics() } + [unrouted.snapshot()]))
+        case "rules": return answer(.rules(ruleStatistics()))
+        case "clients": return answer(.clients(allClients.map { $0.statistics() }))
+        case "settings": return answer(.settings(snapshot.settings.entries.map(SettingStatistics.init)))
+        case "counters":
+            return answer(
+                .counters(
+                    process: processCounters(),
+                    listeners: contexts.map { ListenerStatistics(name: $0.name, counters: $0.counters.snapshot()) },
+                    pools: pools.map { $0.statistics() } + [unrouted.snapshot()], rules: ruleStatistics()))
+        case "statements", "learned", "nodes", "pgbouncer": return .notInThisVersion
+        default: return .unknown("STATS takes pools, rules, clients, settings or counters")
+        }
+    }
+
+    private func answer(_ table: StatisticsTable) -> TableAnswer {
+        .rows(table.columns.map(\.name), table.rows)
+    }
+
+    private func processCounters() -> CounterValues<ProcessCounter> {
+        let cache = judge.cacheCounters
+        var values = counters.snapshot()
+        values[.statementCacheHits] = Int(cache.hits)
+        values[.statementCacheMisses] = Int(cache.misses)
+        values[.statementCacheEvictions] = Int(cache.evictions)
+        values[.statementCacheEntries] = cache.statements
+        values[.statementCacheBytes] = cache.bytes
+        return values
+    }
+
+    private func ruleStatistics() -> [RuleStatistics] {
+        zip(snapshot.settings.rules, judge.hits).map { rule, hits in
+            var values = CounterValues<RuleCounter>()
+            values[.hits] = Int(hits)
+            if rule.reject != nil { values[.rejections] = Int(hits) }
+            return RuleStatistics(
+                name: rule.name.value, line: rule.position.line, action: rule.action, counters: values)
+        }
+    }
+}
+
+extension RuleSettings {
+    /// What the rule does, as the file says it.
+    fileprivate var action: String {
+        var parts: [String] = []
+        if let reject { parts.append("reject=\(reject.sqlstate)") }
+        if let using { parts.append("using=\(using.value)") }
+        if let route { parts.append("route=\(route.value.rawValue)") }
+        if let pool { parts.append("pool=\(pool.value)") }
+        if let timeoutMilliseconds { parts.append("timeout=\(timeoutMilliseconds.value)ms") }
+        return parts.joined(separator: " ")
+    }
+}
+
+extension SettingStatistics {
+    fileprivate init(_ entry: SettingEntry) {
+        self.init(
+            name: entry.name, value: entry.value, defaultValue: entry.defaultValue, line: entry.position?.line,
+            needsRestart: entry.needsRestart)
+    }
+}
+
+extension PoolDriver {
+    /// The counters, with the gauges as they are now.
+    func statistics() -> PoolStatistics {
+        let cancelling = servers.count { server in
+            if case .uncertain = server.machine.state { return true }
+            return false
+        }
+        telemetry.counters.set(.connections(.active), to: machine.assignedCount - cancelling)
+        telemetry.counters.set(.connections(.idle), to: machine.idleCount)
+        telemetry.counters.set(.connections(.connecting), to: machine.connectingCount)
+        telemetry.counters.set(.connections(.cancelling), to: cancelling)
+        telemetry.counters.set(.connectionsMaximum, to: servers.count)
+        telemetry.counters.set(.waiting, to: machine.waiting)
+        telemetry.counters.set(.longestWait, to: longestWaitMicroseconds)
+        return telemetry.snapshot()
+    }
+
+    private var longestWaitMicroseconds: Int {
+        guard let first = machine.firstWaiting else { return 0 }
+        return Int((worker.loop.now &- worker.exchanges[first].receivedAt) / 1000)
+    }
+}
+
+extension ClientDriver {
+    func statistics() -> ClientStatistics {
+        counters.set(.inflight, to: machine.unanswered)
+        let now = worker.loop.now
+        return ClientStatistics(
+            connection: Int(number), listener: listener.name, app: session.app.isEmpty ? nil : session.app,
+            user: peer.map { Int($0.user) }, process: nil,
+            transaction: String(UnicodeScalar(machine.transactionLetter)), pool: pinned?.pool.name,
+            ageMicroseconds: Int((now &- connectedAt) / 1000), idleMicroseconds: Int((now &- lastRequestAt) / 1000),
+            counters: counters.snapshot())
+    }
+}

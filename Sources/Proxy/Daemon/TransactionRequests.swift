@@ -1,0 +1,209 @@
+import EventLoop
+import Machines
+import Routing
+import Upstream
+import Wire
+
+/// BEGIN, COMMIT and ROLLBACK; and what becomes of every exchange: its end, its loss, its deadline.
+extension ClientDriver {
+    func startBegin(_ pending: Pending) {
+        guard machine.transaction == .none else { return refuse(pending, .nestedTransaction) }
+        let line = UnsafeRawPointer(input.pointer(atPosition: pending.position))
+        let options = pending.request.options
+        let isReadOnly = options.present.contains(.ro)
+        let isSerializable = options.present.contains(.iso) && options.isolation == .serializable
+        let decision = withRouteRequest(pending.request, line) { asked in
+            worker.judge.decideTransaction(
+                readOnly: isReadOnly, serializable: isSerializable, asked, session.origin)
+        }
+        if let refusal = decision.refusal { return refuse(pending, .refused(refusal)) }
+        guard let index = decision.pool else { preconditionFailure("a decision is a pool or a refusal") }
+        _ = machine.begin()
+        pinnedIsReadOnly = isReadOnly
+        let exchange = takeExchange(pending, nil, decision, in: worker.pools[index])
+        exchange.kind = .begin
+        exchange.effect = .inTransaction
+        exchange.command = Self.beginCommand(options)
+        machine.aloneStarted()
+        active.append(exchange)
+        worker.pools[index].submit(exchange)
+    }
+
+    private static func beginCommand(_ options: RequestOptions) -> StaticString {
+        let isReadOnly = options.present.contains(.ro)
+        guard options.present.contains(.iso) else { return isReadOnly ? "BEGIN READ ONLY" : "BEGIN" }
+        switch options.isolation {
+        case .readCommitted:
+            return isReadOnly
+                ? "BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY" : "BEGIN ISOLATION LEVEL READ COMMITTED"
+        case .repeatableRead:
+            return isReadOnly
+                ? "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY" : "BEGIN ISOLATION LEVEL REPEATABLE READ"
+        case .serializable:
+            return isReadOnly ? "BEGIN ISOLATION LEVEL SERIALIZABLE READ ONLY" : "BEGIN ISOLATION LEVEL SERIALIZABLE"
+        }
+    }
+
+    func startEnd(_ pending: Pending) {
+        let action = pending.request.verb == .commit ? machine.commit() : machine.rollback()
+        switch action {
+        case .refuseNoTransaction: refuse(pending, .noTransaction)
+        case .refuseCommit:
+            writeError(.commitOfFailedTransaction, id: idBytes(of: pending), insideTransaction: true, exchange: nil)
+            requestAnswered()
+        case .answerRolledBack:
+            writeCompletion("ROLLBACK", id: idBytes(of: pending))
+            requestAnswered()
+        case .sendCommit: sendEnd(pending, "COMMIT", .commit, effect: .commit)
+        case .sendRollback: sendEnd(pending, "ROLLBACK", .rollback(answeringCommit: false), effect: .inTransaction)
+        case .sendRollbackRefuseCommit:
+            sendEnd(pending, "ROLLBACK", .rollback(answeringCommit: true), effect: .inTransaction)
+        }
+    }
+
+    private func sendEnd(
+        _ pending: Pending, _ command: StaticString, _ kind: Exchange.Kind, effect: Outcome.Effect
+    ) {
+        guard let pinned else { preconditionFailure("an open transaction without its connection") }
+        let exchange = takeExchange(pending, nil, nil, in: pinned.pool)
+        exchange.reason = .transaction
+        exchange.kind = kind
+        exchange.effect = effect
+        exchange.command = command
+        machine.aloneStarted()
+        active.append(exchange)
+        stopIdling()
+        pinned.start(exchange)
+    }
+
+    // MARK: The end of an exchange
+
+    /// Its Sync came back. The server connection is in order, or will be when its cancel returned.
+    func exchangeFinished(_ exchange: Exchange, _ status: ClientMachine.ServerTransaction) {
+        guard let server = exchange.server else { preconditionFailure("an exchange that ran nowhere") }
+        let succeeded = exchange.outcomeIsSuccess
+        switch exchange.kind {
+        case .query where pinned == nil, .cleanup:
+            if succeeded, exchange.mayWrite { machine.autocommitWritten() }
+            writeOutcome(of: exchange, insideTransaction: false)
+        case .reload: preconditionFailure("a reload runs on no server")
+        case .query, .begin:
+            if pinned == nil {
+                pinned = server
+                server.pin(to: self)
+            }
+            let action = machine.pinnedBatchFinished(status, mayHaveWritten: exchange.mayWrite)
+            writeOutcome(of: exchange, insideTransaction: true)
+            if action == .release { releasePinned() }
+        case .commit:
+            let isCommitted = succeeded && exchange.commandStatus.elementsEqual("COMMIT".utf8)
+            machine.transactionEnded(committed: isCommitted)
+            if succeeded, !isCommitted {
+                // COMMIT of a failed transaction is answered ROLLBACK by the server: never success here.
+                writeError(.commitOfFailedTransaction, id: idBytes(of: exchange), insideTransaction: true, exchange: exchange)
+            } else {
+                writeOutcome(of: exchange, insideTransaction: false)
+            }
+            releasePinned()
+        case .rollback(let answersCommit):
+            machine.transactionEnded(committed: false)
+            if answersCommit, succeeded {
+                writeError(.commitOfFailedTransaction, id: idBytes(of: exchange), insideTransaction: true, exchange: exchange)
+            } else {
+                writeOutcome(of: exchange, insideTransaction: false)
+            }
+            releasePinned()
+        }
+        replyCompleted(exchange)
+    }
+
+    private func releasePinned() {
+        let server = pinned
+        pinned = nil
+        stopIdling()
+        server?.unpin()
+    }
+
+    /// The pinned connection took a cancel and is in order again.
+    func pinnedServerInOrder() {
+        schedule()
+    }
+
+    /// The pinned connection is gone and nothing ran on it; what ran was told before.
+    func pinnedServerLost() {
+        guard pinned != nil else { return }
+        pinned = nil
+        stopIdling()
+        machine.pinnedServerLost()
+        schedule()
+    }
+
+    /// The connection ended before the Sync: what the server had said last decides, else where the request stood.
+    func exchangeLost(_ exchange: Exchange, stage: Outcome.Stage, error: String) {
+        let wasInTransaction = machine.transaction != .none
+        let said = exchange.outcomeIsError ? exchange.outcomeRetry : nil
+        let retry = said ?? Outcome.retryAfterLoss(stage: stage, effect: exchange.effect)
+        settleLoss(of: exchange, isUnknown: retry == .unknown)
+        if exchange.outcomeIsError, exchange.wasNotForwarded {
+            writeError(
+                .notForwarded(exchange.errorText), id: idBytes(of: exchange), insideTransaction: wasInTransaction,
+                exchange: exchange)
+        } else if said != nil, retry != .unknown {
+            writeOutcome(of: exchange, insideTransaction: wasInTransaction)
+        } else {
+            writeError(
+                .lost(retry: retry, error: error), id: idBytes(of: exchange), insideTransaction: wasInTransaction,
+                exchange: exchange)
+        }
+        replyCompleted(exchange)
+    }
+
+    /// The deadline and the cancel's grace are over: the client gets its answer, the connection sorts itself out.
+    func exchangeGivenUp(_ exchange: Exchange) {
+        let wasInTransaction = machine.transaction != .none
+        let isUnknown = Outcome.retryAfterLoss(stage: .sent, effect: exchange.effect) == .unknown
+        settleLoss(of: exchange, isUnknown: isUnknown)
+        writeError(
+            .timedOut(effect: exchange.effect), id: idBytes(of: exchange), insideTransaction: wasInTransaction,
+            exchange: exchange)
+        // A stand-in takes its place in the line of replies: the server keeps the exchange until its Sync.
+        let standIn = worker.takeExchange()
+        standIn.client = self
+        if let index = active.firstIndex(where: { $0 === exchange }) {
+            if index > 0 { swap(&standIn.held, &exchange.held) }
+            active[index] = standIn
+        }
+        exchange.client = nil
+        replyCompleted(standIn)
+    }
+
+    /// What a lost or given-up exchange does to the transaction and to later reads.
+    private func settleLoss(of exchange: Exchange, isUnknown: Bool) {
+        if exchange.kind.isCommit, machine.transaction == .active {
+            machine.commitLost()
+        } else if exchange.kind.isRollback {
+            // The connection ends without COMMIT: rolled back it is, only nobody said so.
+            machine.pinnedServerLost()
+        } else if machine.transaction != .none {
+            machine.pinnedServerLost()
+        } else if isUnknown {
+            machine.autocommitWritten()
+        }
+        let server = pinned
+        pinned = nil
+        stopIdling()
+        server?.unpin()
+    }
+}
+
+extension Exchange.Kind {
+    var isCommit: Bool {
+        if case .commit = self { return true }
+        return false
+    }
+
+    var isRollback: Bool {
+        if case .rollback = self { return true }
+        return false
+    }
+}
