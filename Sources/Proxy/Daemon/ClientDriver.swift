@@ -71,6 +71,8 @@ final class ClientDriver {
     private(set) var isClosed = false
     private(set) var isDraining = false
     private var closesAfterFlush = false
+    /// Requests wait because `output` is full.
+    var isStarved = false
 
     /// Monotonic nanoseconds, `UInt64.max` when nothing is waited for.
     private var lineDeadline = UInt64.max
@@ -121,8 +123,10 @@ final class ClientDriver {
         }
     }
 
-    /// Cuts what came into requests, as many as may wait.
-    private func frameLines() {
+    /// Cuts what came into requests, as many as may wait. False when there was none.
+    @discardableResult
+    private func frameLines() -> Bool {
+        let before = machine.unanswered
         let limits = worker.snapshot.wireLimits
         while machine.input == .reading, framedTo < input.tailPosition {
             let bytes = UnsafeMutableRawBufferPointer(
@@ -130,12 +134,14 @@ final class ClientDriver {
             switch framer.next(UnsafeRawBufferPointer(bytes)) {
             case .needMore:
                 if lineDeadline == UInt64.max {
-                    wait(&lineDeadline, until: worker.loop.now &+ worker.snapshot.lineTimeout)
+                    lineDeadline = worker.loop.now &+ worker.snapshot.lineTimeout
+                    armTimer()
                 }
-                return
+                return machine.unanswered > before
             case .tooLong:
-                refuseLongLine(UnsafeRawBufferPointer(bytes), limits)
-                return
+                refuseUnfinished(
+                    Request(unfinished: UnsafeRawBufferPointer(bytes), error: .lineTooLong(limit: Int32(limits.maxLine))))
+                return true
             case .line(let length):
                 lineDeadline = UInt64.max
                 let request = RequestParser.parse(
@@ -145,6 +151,7 @@ final class ClientDriver {
                 arrived(request, at: position)
             }
         }
+        return machine.unanswered > before
     }
 
     private func arrived(_ request: Request, at position: UInt64, fault: Fault? = nil) {
@@ -173,10 +180,6 @@ final class ClientDriver {
         } else if request.error == nil, request.verb == .cancel {
             actOnCancel(request, in: line, at: position)
         }
-    }
-
-    private func refuseLongLine(_ bytes: UnsafeRawBufferPointer, _ limits: WireLimits) {
-        refuseUnfinished(Request(unfinished: bytes, error: .lineTooLong(limit: Int32(limits.maxLine))))
     }
 
     private func refuseUnfinished(_ request: Request, fault: Fault? = nil) {
@@ -224,20 +227,19 @@ final class ClientDriver {
         isScheduled = false
         guard !isClosed else { return }
         startRequests()
+        // Answers may have made room for requests that were left unframed.
+        while machine.input == .reading, frameLines() { startRequests() }
         flush()
         guard !isClosed else { return }
-        if machine.input == .reading {
-            if framedTo < input.tailPosition { frameLines() }
-            if !requests.isEmpty, machine.mayStartAny { startRequests() }
-            updateReading()
-        }
-        if requests.isEmpty, machine.unanswered == 0 { becameIdle() }
+        updateReading()
+        if machine.unanswered == 0 { becameIdle() }
     }
 
     private func becameIdle() {
         if input.capacity > Self.warmCapacity { input.releaseIfEmpty() }
         if pinned != nil, idleDeadline == UInt64.max {
-            wait(&idleDeadline, until: worker.loop.now &+ worker.snapshot.transactionIdleTimeout)
+            idleDeadline = worker.loop.now &+ worker.snapshot.transactionIdleTimeout
+            armTimer()
         }
         if closesAfterFlush, output.isEmpty { hangUp() }
     }
@@ -252,8 +254,9 @@ final class ClientDriver {
         active.first === exchange
     }
 
-    /// The server's results wait until the client has read some.
-    func pausedServer(_ server: ServerDriver) {
+    /// The server's results wait until the client has read some, or until it is the exchange's turn.
+    func pausedServer(_ server: ServerDriver, for exchange: Exchange) {
+        guard isFirst(exchange) else { return }
         pausedServers.append(server)
         schedule()
     }
@@ -273,7 +276,8 @@ final class ClientDriver {
             case .wouldBlock:
                 watch?.wantsWrite = true
                 if writeDeadline == UInt64.max {
-                    wait(&writeDeadline, until: worker.loop.now &+ worker.snapshot.clientWriteTimeout)
+                    writeDeadline = worker.loop.now &+ worker.snapshot.clientWriteTimeout
+                    armTimer()
                 }
             case .failed:
                 hangUp()
@@ -291,6 +295,10 @@ final class ClientDriver {
     }
 
     private func resumeServers() {
+        if isStarved {
+            isStarved = false
+            schedule()
+        }
         guard !pausedServers.isEmpty else { return }
         let servers = pausedServers
         pausedServers.removeAll(keepingCapacity: true)
@@ -324,18 +332,13 @@ final class ClientDriver {
             if let next = active.first, !next.held.isEmpty {
                 output.append(UnsafeRawBufferPointer(next.held.readable))
                 next.held.consume(next.held.count)
-                if let server = next.server { pausedServers.append(server) }
+                if let server = next.server { pausedServer(server, for: next) }
             }
         }
         schedule()
     }
 
     // MARK: Waiting
-
-    private func wait(_ deadline: inout UInt64, until time: UInt64) {
-        deadline = time
-        timer?.set(at: time)
-    }
 
     /// Something runs: the transaction does not idle.
     func stopIdling() {
@@ -345,7 +348,7 @@ final class ClientDriver {
     private func armTimer() {
         var next = min(lineDeadline, writeDeadline, idleDeadline)
         if watch?.wantsRead == false { next = min(next, worker.loop.now &+ Self.hangUpCheck) }
-        if next != UInt64.max { timer?.set(at: next) }
+        if next == UInt64.max { timer?.clear() } else { timer?.set(at: next) }
     }
 
     private func deadlinePassed() {

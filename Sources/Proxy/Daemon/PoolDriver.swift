@@ -18,6 +18,8 @@ final class PoolDriver {
     let telemetry: PoolTelemetry
     /// Ends waiting at the earliest deadline of those that wait.
     private var queueTimer: DeadlineTimer?
+    /// When that timer fires: not later than the earliest deadline in the queue.
+    private var queueDeadline = UInt64.max
     /// Looks again after a failed connection attempt.
     private var retryTimer: DeadlineTimer?
     private(set) var log: Logger
@@ -66,7 +68,7 @@ final class PoolDriver {
             servers[server].start(exchange)
         case .wait(let connect):
             telemetry.counters.add(.queued)
-            queueTimer?.set(at: machine.earliestDeadline ?? waitUntil)
+            watchQueue(until: waitUntil)
             if let connect { servers[connect].connect() }
         case .shed:
             telemetry.counters.add(.queueFull)
@@ -102,7 +104,14 @@ final class PoolDriver {
             }
             exchange.client?.exchangeRefused(exchange, answer)
         }
-        if let next = machine.earliestDeadline { queueTimer?.set(at: next) }
+        queueDeadline = UInt64.max
+        if let next = machine.earliestDeadline { watchQueue(until: next) }
+    }
+
+    private func watchQueue(until deadline: UInt64) {
+        guard deadline < queueDeadline else { return }
+        queueDeadline = deadline
+        queueTimer?.set(at: deadline)
     }
 
     // MARK: Server connections

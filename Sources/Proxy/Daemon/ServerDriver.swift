@@ -262,7 +262,7 @@ final class ServerDriver {
         if client.isOutputFull(for: exchange) {
             isPaused = true
             link?.watch?.wantsRead = false
-            client.pausedServer(self)
+            client.pausedServer(self, for: exchange)
         }
     }
 

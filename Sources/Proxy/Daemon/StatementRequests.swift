@@ -6,7 +6,13 @@ import Wire
 /// Starting requests: what may start now, where a statement goes, and what is refused before it is sent.
 extension ClientDriver {
     func startRequests() {
-        while !isClosed, active.count < requests.count, machine.mayStartAny, startNext() {}
+        while !isClosed, active.count < requests.count, machine.mayStartAny {
+            guard output.count < Self.fullOutput else {
+                isStarved = true
+                return
+            }
+            guard startNext() else { return }
+        }
     }
 
     /// False when the next request must wait.

@@ -201,6 +201,9 @@ final class Worker {
 
     private func adopt(_ settings: Settings, _ asker: UInt64?) {
         guard let next = Snapshot.make(settings) else { preconditionFailure("settings that were checked do not compile") }
+        if settings.server.logLevel != snapshot.settings.server.logLevel {
+            log.logLevel = Logger.Level(rawValue: settings.server.logLevel.rawValue) ?? log.logLevel
+        }
         snapshot = next
         judge.replaceRules(by: next.rules)
         for (pool, settings) in zip(pools, settings.pools) { pool.adopt(settings) }
