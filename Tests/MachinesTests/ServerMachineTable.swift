@@ -188,8 +188,6 @@ enum CancelTable: TransitionTable {
         case running, sync
         /// The cancel is under way.
         case cancelling, cancellingSync
-        /// The cancel has returned.
-        case cancelled, cancelledSync
         /// The Sync has come, the cancel has not returned.
         case uncertain, uncertainInTransaction
     }
@@ -213,32 +211,31 @@ enum CancelTable: TransitionTable {
             ([.connecting], .to(.closed, .close(.connectFailed))),
             ([.idle, .idleInTransaction, .uncertain, .uncertainInTransaction], .to(.closed, .close(.lostIdle))),
             ([.two], .to(.closed, .close(.lostBatch(count: 2, failed: nil)))),
-            ([.running, .cancelling, .cancelled], .to(.closed, .close(.lostBatch(count: 1, failed: nil)))),
-            ([.sync, .cancellingSync, .cancelledSync], .to(.closed, .close(.lostBatch(count: 1, failed: 0))))),
+            ([.running, .cancelling], .to(.closed, .close(.lostBatch(count: 1, failed: nil)))),
+            ([.sync, .cancellingSync], .to(.closed, .close(.lostBatch(count: 1, failed: 0))))),
         .batchSent: row(
             ([.idle, .idleInTransaction], .to(.running, .nothing)),
-            ([.closed, .connecting, .two, .running, .sync, .cancelling, .cancellingSync, .cancelled], .traps),
+            ([.closed, .connecting, .two, .running, .sync, .cancelling, .cancellingSync], .traps),
             // The next statement on it could be hit by the cancel.
-            ([.cancelledSync, .uncertain, .uncertainInTransaction], .traps)),
+            ([.uncertain, .uncertainInTransaction], .traps)),
         .statementFailed: row(
             ([.running], .to(.sync, .failed(.keepError(statement: 0), .none))),
             ([.cancelling], .to(.cancellingSync, .failed(.keepError(statement: 0), .none))),
-            ([.cancelled], .to(.cancelledSync, .failed(.keepError(statement: 0), .none))),
             ([.two], .to(.two, .failed(.keepError(statement: 0), .nextStatement(1)))),
             // The error in the Sync's slot behind another error, and one that nobody asked for.
-            ([.sync, .cancellingSync, .cancelledSync], .stays(.failed(.close, .none))),
+            ([.sync, .cancellingSync], .stays(.failed(.close, .none))),
             ([.closed, .connecting, .idle, .idleInTransaction], .stays(.failed(.close, .close))),
             ([.uncertain, .uncertainInTransaction], .stays(.failed(.close, .close)))),
         .syncIdle: row(
-            ([.sync, .cancelledSync], .to(.idle, .sync(.finish))),
+            ([.sync], .to(.idle, .sync(.finish))),
             ([.cancellingSync], .to(.uncertain, .sync(.finishAwaitingCancel))),
-            ([.running, .cancelling, .cancelled, .two], .stays(.sync(.close))),
+            ([.running, .cancelling, .two], .stays(.sync(.close))),
             ([.closed, .connecting, .idle, .idleInTransaction], .stays(.sync(.close))),
             ([.uncertain, .uncertainInTransaction], .stays(.sync(.close)))),
         .syncInTransaction: row(
-            ([.sync, .cancelledSync], .to(.idleInTransaction, .sync(.finish))),
+            ([.sync], .to(.idleInTransaction, .sync(.finish))),
             ([.cancellingSync], .to(.uncertainInTransaction, .sync(.finishAwaitingCancel))),
-            ([.running, .cancelling, .cancelled, .two], .stays(.sync(.close))),
+            ([.running, .cancelling, .two], .stays(.sync(.close))),
             ([.closed, .connecting, .idle, .idleInTransaction], .stays(.sync(.close))),
             ([.uncertain, .uncertainInTransaction], .stays(.sync(.close)))),
         .cancelRequested: row(
@@ -246,16 +243,17 @@ enum CancelTable: TransitionTable {
             // The statement may be over on the server too, but its Sync is not: the cancel is harmless, and waited for.
             ([.sync], .to(.cancellingSync, .cancel(.send))),
             ([.closed, .connecting, .idle, .idleInTransaction, .two], .stays(.cancel(.none))),
-            ([.cancelling, .cancellingSync, .cancelled, .cancelledSync], .stays(.cancel(.none))),
+            ([.cancelling, .cancellingSync], .stays(.cancel(.none))),
             ([.uncertain, .uncertainInTransaction], .stays(.cancel(.none)))),
         .cancelReturned: row(
-            ([.cancelling], .to(.cancelled, .cancelReturn(.none))),
-            ([.cancellingSync], .to(.cancelledSync, .cancelReturn(.none))),
+            // The statement may not have been hit: the cancel can be sent again.
+            ([.cancelling], .to(.running, .cancelReturn(.stillBusy))),
+            ([.cancellingSync], .to(.sync, .cancelReturn(.stillBusy))),
             ([.uncertain], .to(.idle, .cancelReturn(.ready))),
             ([.uncertainInTransaction], .to(.idleInTransaction, .cancelReturn(.ready))),
             // Of a connection that has ended meanwhile, or a second time.
             ([.closed, .connecting, .idle, .idleInTransaction, .two], .stays(.cancelReturn(.none))),
-            ([.running, .sync, .cancelled, .cancelledSync], .stays(.cancelReturn(.none)))),
+            ([.running, .sync], .stays(.cancelReturn(.none)))),
     ]
 
     static func function(of event: Event) -> String {
@@ -288,8 +286,6 @@ enum CancelTable: TransitionTable {
         case .sync: [.batchSent, .statementFailed]
         case .cancelling: [.batchSent, .cancelRequested]
         case .cancellingSync: [.batchSent, .cancelRequested, .statementFailed]
-        case .cancelled: [.batchSent, .cancelRequested, .cancelReturned]
-        case .cancelledSync: [.batchSent, .cancelRequested, .cancelReturned, .statementFailed]
         case .uncertain: path(to: .cancellingSync) + [.syncIdle]
         case .uncertainInTransaction: path(to: .cancellingSync) + [.syncInTransaction]
         }

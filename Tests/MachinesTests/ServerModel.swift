@@ -141,7 +141,7 @@ struct ServerModel {
             // Without its Sync no outcome counts.
             for statement in 0..<count { fates[statement] = .lost }
         }
-        if machine.state != .closed || machine.cancel != .none { failure = "not closed" }
+        if machine.state != .closed || machine.isCancelUnderWay { failure = "not closed" }
         isOpen = false
         isConnecting = false
         isBusy = false
@@ -165,7 +165,7 @@ struct ServerModel {
     }
 
     private mutating func cancel() {
-        let isAllowed = isBusy && fates.count == 1 && machine.cancel == .none
+        let isAllowed = isBusy && fates.count == 1 && !isCancelUnderWay
         let action = machine.cancelRequested()
         if action != (isAllowed ? .send : .none) { failure = "\(action), allowed: \(isAllowed)" }
         if action == .send { isCancelUnderWay = true }
@@ -175,7 +175,7 @@ struct ServerModel {
         guard isCancelUnderWay else { return }
         isCancelUnderWay = false
         let action = machine.cancelReturned()
-        if action != (isBusy ? .none : .ready) { failure = "\(action) while busy: \(isBusy)" }
+        if action != (isBusy ? .stillBusy : .ready) { failure = "\(action) while busy: \(isBusy)" }
     }
 
     // MARK: What must be true

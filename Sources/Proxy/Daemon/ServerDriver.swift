@@ -9,6 +9,8 @@ final class ServerDriver {
     /// From the deadline to the reply: the time that a cancel has to bring the server's own answer. Every request ends
     /// within its deadline and 100 ms.
     private static let cancelGrace: UInt64 = 80_000_000
+    /// Between a cancel that had no effect and the next one.
+    private static let cancelInterval: UInt64 = 15_000_000
     /// From there to the end of the connection, when neither cancel nor Sync comes back.
     private static let cancelPatience: UInt64 = 5_000_000_000
 
@@ -32,6 +34,8 @@ final class ServerDriver {
     /// The client whose transaction is pinned here.
     private(set) var owner: ClientDriver?
     private var timer: DeadlineTimer?
+    /// Sends the cancel again; only while the batch lasts that it is about.
+    private var cancelTimer: DeadlineTimer?
     private var waiting = Waiting.nothing
     /// Results wait in libpq because the client's output is full.
     private var isPaused = false
@@ -287,6 +291,7 @@ final class ServerDriver {
             return false
         }
         isPaused = false
+        cancelTimer?.clear()
         waiting = action == .finishAwaitingCancel ? .quiet : .nothing
         if waiting == .quiet {
             timer?.set(at: worker.loop.now &+ Self.cancelPatience)
@@ -347,17 +352,30 @@ final class ServerDriver {
 
     /// Asks the server to stop what runs for this exchange. The reply comes as always, most likely 57014.
     func cancel(_ exchange: Exchange) {
-        guard batch.contains(where: { $0 === exchange }), let link else { return }
+        guard batch.contains(where: { $0 === exchange }) else { return }
+        cancelBatch()
+    }
+
+    private func cancelBatch() {
+        guard let link else { return }
         guard machine.cancelRequested() == .send else { return }
         pool.telemetry.counters.add(.cancelsSent)
         if !worker.startCancel(of: link, for: self) { close(reason: "too many cancels are under way", as: .stuck) }
     }
 
     func cancelReturned() {
-        guard machine.cancelReturned() == .ready else { return }
-        waiting = .nothing
-        timer?.clear()
-        becameFree()
+        switch machine.cancelReturned() {
+        case .none: break
+        case .stillBusy:
+            // Its answer may be on the way. If not, the next one may reach the host that runs the statement.
+            let timer = cancelTimer ?? DeadlineTimer(loop: worker.loop) { [unowned self] in cancelBatch() }
+            cancelTimer = timer
+            timer.set(at: worker.loop.now &+ Self.cancelInterval)
+        case .ready:
+            waiting = .nothing
+            timer?.clear()
+            becameFree()
+        }
     }
 
     /// The client is gone: what runs is cancelled, its results are discarded, its transaction ends.
@@ -413,6 +431,7 @@ final class ServerDriver {
         waiting = .nothing
         isPaused = false
         cancelNumber = UInt64.max
+        cancelTimer?.clear()
         let stage: Outcome.Stage = isUnsent ? .notSent : .sent
         isUnsent = false
         let action = machine.closed()

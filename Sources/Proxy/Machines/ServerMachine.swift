@@ -33,14 +33,9 @@ package struct ServerMachine: Equatable {
         package var commitFailed = false
     }
 
-    package enum CancelState: Equatable {
-        case none
-        case underWay
-        case returned
-    }
-
     package private(set) var state = State.closed
-    package private(set) var cancel = CancelState.none
+    /// A cancel was sent and has not returned.
+    package private(set) var isCancelUnderWay = false
 
     package init() {}
 
@@ -70,7 +65,7 @@ package struct ServerMachine: Equatable {
     package mutating func closed() -> CloseAction {
         defer {
             state = .closed
-            cancel = .none
+            isCancelUnderWay = false
         }
         switch state {
         case .closed: return .none
@@ -175,11 +170,10 @@ package struct ServerMachine: Equatable {
     /// The batch's Sync came back; the server reported whether a transaction is open, in order or failed.
     package mutating func syncArrived(inTransaction: Bool) -> SyncAction {
         guard case .busy(let batch) = state, batch.current == batch.count else { return .close }
-        if cancel == .underWay {
+        if isCancelUnderWay {
             state = .uncertain(inTransaction: inTransaction)
             return .finishAwaitingCancel
         }
-        cancel = .none
         state = .idle(inTransaction: inTransaction)
         return .finish
     }
@@ -188,31 +182,33 @@ package struct ServerMachine: Equatable {
 
     package enum CancelAction: Equatable {
         case send
-        /// Nothing is in flight, or a cancel was sent for this batch.
+        /// Nothing is in flight, or a cancel is under way.
         case none
     }
 
-    /// A cancel is sent only for a batch of one: it would hit a neighbour otherwise.
+    /// A cancel is sent only for a batch of one: it would hit a neighbour otherwise. One that returned may be sent again
+    /// while the batch lasts: PgBouncer sends the cancel of a database with a host list to its next host, not to the one
+    /// where the statement runs (seen with 1.18: every second one of two hosts had no effect).
     package mutating func cancelRequested() -> CancelAction {
-        guard case .busy(let batch) = state, batch.count == 1, cancel == .none else { return .none }
-        cancel = .underWay
+        guard case .busy(let batch) = state, batch.count == 1, !isCancelUnderWay else { return .none }
+        isCancelUnderWay = true
         return .send
     }
 
     package enum CancelReturnAction: Equatable {
         case none
+        /// The statement has not ended: it may not have been hit.
+        case stillBusy
         /// The Sync had come before: the connection is in order again.
         case ready
     }
 
     package mutating func cancelReturned() -> CancelReturnAction {
-        guard cancel == .underWay else { return .none }
+        guard isCancelUnderWay else { return .none }
+        isCancelUnderWay = false
         switch state {
-        case .busy:
-            cancel = .returned
-            return .none
+        case .busy: return .stillBusy
         case .uncertain(let inTransaction):
-            cancel = .none
             state = .idle(inTransaction: inTransaction)
             return .ready
         case .closed, .connecting, .idle:
