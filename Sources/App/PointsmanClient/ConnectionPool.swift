@@ -69,7 +69,12 @@ final class ConnectionPool: Sendable {
         guard inside.withLock({ $0.waiters[number] != nil }) else { return }
         let milliseconds = TimeAmount(configuration.acquireTimeout).nanoseconds / 1_000_000
         let timer = group.any().scheduleTask(in: TimeAmount(configuration.acquireTimeout)) { [weak self] () -> Void in
-            self?.giveUp(number) { $0 ?? .noConnectionFree(waitedMilliseconds: milliseconds) }
+            self?.giveUp(number) { inside in
+                if let failure = inside.lastFailure { return failure }
+                return inside.state.isBusy
+                    ? .noConnectionFree(waitedMilliseconds: milliseconds)
+                    : .cannotConnect("no connection was made within \(milliseconds) ms")
+            }
         }
         let isServed = inside.withLock { inside in
             inside.waiters[number]?.timer = timer
@@ -80,12 +85,12 @@ final class ConnectionPool: Sendable {
         if Task.isCancelled { giveUp(number) { _ in .cancelledBeforeSending } }
     }
 
-    private func giveUp(_ number: UInt64, _ reason: (_ lastFailure: PointsmanError?) -> PointsmanError) {
+    private func giveUp(_ number: UInt64, _ reason: (borrowing Inside) -> PointsmanError) {
         let gone = inside.withLock { inside -> (Waiter, PointsmanError)? in
             guard inside.state.gaveUp(number), let waiter = inside.waiters.removeValue(forKey: number) else {
                 return nil
             }
-            return (waiter, reason(inside.lastFailure))
+            return (waiter, reason(inside))
         }
         guard let (waiter, error) = gone else { return }
         waiter.timer?.cancel()

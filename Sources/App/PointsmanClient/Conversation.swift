@@ -218,6 +218,14 @@ struct Conversation {
 
     // MARK: What a loss means
 
+    /// What a request gets that comes when the connection is no more: it was not sent, so it had no effect.
+    static func errorBeforeSending(_ loss: Loss?) -> PointsmanError {
+        var error = PointsmanError.notSent(loss.map(text) ?? "the connection is closed")
+        if case .refused(let reason) = loss, reason.retry != .unknown { error = reason }
+        error.isUnsent = true
+        return error
+    }
+
     private static func error(
         for request: Expected, _ loss: Loss, commitMayHaveArrived: Bool
     ) -> PointsmanError {

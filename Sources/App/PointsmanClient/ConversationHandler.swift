@@ -72,7 +72,7 @@ final class ConversationHandler: ChannelInboundHandler {
             return
         }
         guard loss == nil, let context, context.channel.isActive else {
-            refuse(submission, .notSent(loss.map { "\($0)" } ?? "the connection is closed"))
+            refuse(submission, Conversation.errorBeforeSending(loss))
             return
         }
         guard conversation.unanswered + submission.requests.count <= configuration.maximumInFlight else {

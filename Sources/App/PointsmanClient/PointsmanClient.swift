@@ -148,7 +148,7 @@ public final class PointsmanClient: Sendable {
 
 extension PointsmanError {
     /// The connection was lost under a request that provably changed nothing: not sent whole, or a read.
-    var hadNoEffectByLoss: Bool { source == .client && sqlstate == "08006" && retry == .now }
+    var hadNoEffectByLoss: Bool { isUnsent || (source == .client && sqlstate == "08006" && retry == .now) }
 }
 
 /// One statement of a pipeline.

@@ -51,6 +51,8 @@ public struct PointsmanError: Error, Hashable, Sendable {
     public var transaction: TransactionStatus?
     /// With ``Retry/later``: how long to wait, when the daemon said so.
     public var afterMilliseconds: Int?
+    /// The request met a connection that was already over, so another connection may take it.
+    var isUnsent = false
 
     public init(
         sqlstate: String, severity: String = "ERROR", retry: Retry, message: String, source: Source = .client

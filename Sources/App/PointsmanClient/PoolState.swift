@@ -32,6 +32,8 @@ struct PoolState {
         self.maximumWaiting = maximumWaiting
     }
 
+    /// Whether somebody has a connection; else those who wait, wait for the daemon.
+    var isBusy: Bool { slots.values.contains(.leased) }
     var connectionCount: Int { slots.count }
     var waitingCount: Int { waiters.count }
     var idleCount: Int { idle.count }
