@@ -1,1 +1,164 @@
 import Testing
+
+@testable import Settings
+
+struct SettingsTests {
+    @Test func everySettingOfAGoodFileIsRead() throws {
+        let parsed = Settings.parse(try Corpus.read("good.toml"))
+        #expect(parsed.complaints.isEmpty, "\(parsed.complaints)")
+        let settings = try #require(parsed.settings)
+        #expect(settings.file == "pointsman.toml")
+        #expect(
+            settings.server
+                == ServerSettings(
+                    workers: 1, logFormat: .json, logLevel: .debug, drainTimeoutMilliseconds: 45_000,
+                    clientWriteTimeoutMilliseconds: 20_000, lineTimeoutMilliseconds: 5000,
+                    transactionIdleTimeoutMilliseconds: 120_000, maxClients: 500, maxLineBytes: 2 << 20,
+                    maxParameters: 2000, maxInflight: 64, statementCacheBytes: 8 << 20))
+        #expect(settings.defaultRoute == DefaultRouteSettings(read: .standby, write: .primary))
+    }
+
+    @Test func listeners() throws {
+        let listeners = try #require(Settings.parse(try Corpus.read("good.toml")).settings).listeners
+        #expect(listeners.map(\.name.value) == ["app", "ops"])
+        #expect(listeners[0].unix == Located("/run/pointsman/app.sock", at: SourcePosition(line: 20, column: 8)))
+        #expect(listeners[0].mode == 0o620)
+        #expect(listeners[0].group == Located("www-data", at: SourcePosition(line: 22, column: 9)))
+        #expect(listeners[0].level == .app)
+        #expect(listeners[0].requireSalt)
+        #expect(
+            listeners[0].allowUsers == [
+                Located("www-data", at: SourcePosition(line: 25, column: 16)),
+                Located("1000", at: SourcePosition(line: 25, column: 28)),
+            ])
+        #expect(listeners[0].position == SourcePosition(line: 18, column: 1))
+        #expect(listeners[1].mode == 0o600)
+        #expect(listeners[1].level == .operator)
+        #expect(listeners[1].group == nil)
+        #expect(!listeners[1].requireSalt)
+        #expect(listeners[1].allowUsers.isEmpty)
+    }
+
+    @Test func poolsStandInTheOrderOfTheFile() throws {
+        let pools = try #require(Settings.parse(try Corpus.read("good.toml")).settings).pools
+        #expect(pools.map(\.name.value) == ["primary", "near", "far", "accounts"])
+        #expect(pools.map(\.role.value) == [.primary, .standby, .standby, .primary])
+        #expect(pools.map(\.cluster.value) == ["main", "main", "main", "accounts"])
+        #expect(pools[0].size == 20)
+        #expect(pools[0].queue == 100)
+        #expect(pools[0].queueTimeoutMilliseconds == 1500)
+        #expect(pools[0].timeoutMilliseconds == 60_000)
+        #expect(pools[0].connectTimeoutMilliseconds == 3000)
+        #expect(pools[0].name.position == SourcePosition(line: 34, column: 7))
+        #expect(pools[0].position == SourcePosition(line: 34, column: 1))
+        #expect(pools[2].conninfo.value == "host='/run/pg bouncer' port = 6432 dbname=far_ro user=msgsvr")
+        #expect(pools[2].conninfo.position == SourcePosition(line: 48, column: 12))
+    }
+
+    @Test func rules() throws {
+        let rules = try #require(Settings.parse(try Corpus.read("good.toml")).settings).rules
+        #expect(
+            rules.map(\.name.value) == [
+                "logins are never stale", "accounts live elsewhere", "reports", "no schema changes from the app",
+            ])
+        #expect(rules[0].schemas.map(\.value) == ["public", "auth"])
+        #expect(rules[0].tables.map(\.value) == ["auth_*", "django_session"])
+        #expect(rules[0].all?.value == true)
+        #expect(rules[0].route == Located(.primary, at: SourcePosition(line: 61, column: 9)))
+        #expect(rules[0].position == SourcePosition(line: 56, column: 1))
+        // One value without brackets is a list of one.
+        #expect(rules[1].schemas == [Located("accounts", at: SourcePosition(line: 65, column: 10))])
+        #expect(rules[1].using?.value == "accounts")
+        #expect(rules[1].all == nil)
+        #expect(rules[2].kinds.map(\.value) == ["select"])
+        #expect(rules[2].functions.map(\.value) == ["report_*"])
+        #expect(rules[2].regexes == [Located("^SELECT .* FROM \"reports\"", at: SourcePosition(line: 72, column: 9))])
+        #expect(rules[2].apps.map(\.value) == ["cron"])
+        #expect(
+            rules[2].tags.map(\.position) == [
+                SourcePosition(line: 74, column: 8), SourcePosition(line: 74, column: 18),
+            ])
+        #expect(rules[2].pool == Located("far", at: SourcePosition(line: 75, column: 8)))
+        #expect(rules[2].timeoutMilliseconds == Located(300_000, at: SourcePosition(line: 76, column: 11)))
+        #expect(rules[3].listeners.map(\.value) == ["app"])
+        #expect(rules[3].reject?.message.value == "schema changes go through migrations")
+        #expect(rules[3].reject?.sqlstate == "42P16")
+        #expect(rules[3].reject?.position == SourcePosition(line: 82, column: 10))
+    }
+
+    @Test func expectations() throws {
+        let cases = try #require(Settings.parse(try Corpus.read("good.toml")).settings).expectations
+        #expect(cases.count == 3)
+        #expect(cases[0].kind?.value == "select")
+        #expect(cases[0].access == Located(.read, at: SourcePosition(line: 91, column: 10)))
+        #expect(cases[0].pool == Located("near", at: SourcePosition(line: 92, column: 8)))
+        #expect(cases[1].sql.value == "SELECT *\nFROM reports")
+        #expect(cases[1].sql.position == SourcePosition(line: 95, column: 7))
+        #expect(cases[1].app?.value == "cron")
+        #expect(cases[1].tag?.value == "report")
+        #expect(cases[1].listener?.value == "app")
+        #expect(cases[1].using?.value == "main")
+        #expect(cases[1].rule?.value == "reports")
+        #expect(cases[2].refused == Located("42P16", at: SourcePosition(line: 107, column: 11)))
+        #expect(cases[2].position == SourcePosition(line: 104, column: 1))
+    }
+
+    @Test func theSmallestFileHasTheDefaults() throws {
+        let settings = try #require(Settings.parse(try Corpus.read("base.toml")).settings)
+        #expect(
+            settings.server
+                == ServerSettings(
+                    workers: 1, logFormat: .auto, logLevel: .info, drainTimeoutMilliseconds: 30_000,
+                    clientWriteTimeoutMilliseconds: 30_000, lineTimeoutMilliseconds: 10_000,
+                    transactionIdleTimeoutMilliseconds: 60_000, maxClients: 10_000, maxLineBytes: 1 << 20,
+                    maxParameters: 1024, maxInflight: 1024, statementCacheBytes: 16 << 20))
+        #expect(settings.listeners[0].mode == 0o660)
+        #expect(settings.listeners[0].level == .app)
+        #expect(settings.pools[0].cluster.value == "main")
+        #expect(settings.pools[0].size == 10)
+        #expect(settings.pools[0].queue == 200)
+        #expect(settings.pools[0].queueTimeoutMilliseconds == 2000)
+        #expect(settings.pools[0].timeoutMilliseconds == 10_000)
+        #expect(settings.pools[0].connectTimeoutMilliseconds == 5000)
+        #expect(settings.rules.isEmpty)
+        #expect(settings.defaultRoute == DefaultRouteSettings(read: .standby, write: .primary))
+        #expect(settings.expectations.isEmpty)
+    }
+
+    @Test func otherFormsOfTheSameFileAreTheSame() throws {
+        let text = try Corpus.read("base.toml")
+        let settings = try #require(Settings.parse(text).settings)
+        #expect(Settings.parse("\u{FEFF}" + text).settings?.pools.map(\.name.value) == settings.pools.map(\.name.value))
+        let windows = text.split(separator: "\n").joined(separator: "\r\n")
+        #expect(Settings.parse(windows).settings == settings)
+        let dotted = text + "server.workers = 1\n"
+        // After a table's header the key belongs to that table.
+        #expect(Settings.parse(dotted).lines == ["11:1: unknown key `server` in [pool.standby]"])
+        #expect(Settings.parse("server.max_clients = 7\n" + text).settings?.server.maxClients == 7)
+    }
+
+    /// The draft of a flawed file has what is sound, so that the router can judge it in the same run.
+    @Test func aFlawedFileStillHasADraft() throws {
+        let parsed = Settings.parse(
+            try Corpus.read("base.toml") + """
+                [[rule]]
+                name = "bad"
+                route = "primry"
+                [[rule]]
+                name = "good"
+                route = "primary"
+                [[expect]]
+                sql = "SELECT 1"
+                pool = "nowhere"
+                [[expect]]
+                sql = "SELECT 1"
+                rule = "bad"
+                """)
+        #expect(parsed.complaints.count == 2)
+        #expect(parsed.settings == nil)
+        let draft = try #require(parsed.draft)
+        #expect(draft.rules.map(\.name.value) == ["good"])
+        #expect(draft.expectations.map(\.rule?.value) == ["bad"])
+        #expect(Settings.parse("version = ").draft == nil)
+    }
+}

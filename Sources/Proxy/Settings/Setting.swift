@@ -16,7 +16,10 @@ enum Section: CaseIterable {
         }
     }
 
-    var settings: [Setting] { Setting.table.filter { $0.section == self } }
+    /// In the order of the reference.
+    var settings: [Setting] { Self.tables[self] ?? [] }
+
+    private static let tables = Dictionary(grouping: Setting.table, by: \.section)
 }
 
 /// What a key takes.
@@ -103,5 +106,13 @@ struct Setting: Sendable {
 
     var isRequired: Bool {
         if case .required = presence { true } else { false }
+    }
+
+    /// What is missing when it is.
+    var need: String {
+        switch type {
+        case .sections(let section), .namedSections(let section): "at least one \(section.heading)"
+        default: "`\(name)`"
+        }
     }
 }

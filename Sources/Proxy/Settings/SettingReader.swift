@@ -43,13 +43,13 @@ struct SettingReader {
         for entry in entries {
             guard let setting = settings.first(where: { $0.name == entry.key }) else {
                 let names = settings.filter(\.isInThisVersion).map(\.name)
-                complain(
-                    "unknown key `\(Quoted.clip(entry.key))` in \(title)"
-                        + Suggestion.clause(for: entry.key, in: names), at: entry.keyPosition)
+                let clause = Suggestion.clause(for: entry.key, in: names)
+                complain("unknown key `\(Quoted.clip(entry.key))` in \(title)\(clause)", at: entry.keyPosition)
                 continue
             }
             guard setting.isInThisVersion else {
-                complain("`\(setting.name)` in \(title) is not in this version", at: entry.keyPosition)
+                let what = section == .file ? "[\(setting.name)]" : "`\(setting.name)` in \(title)"
+                complain("\(what) is not in this version", at: entry.keyPosition)
                 result.broken.insert(setting.name)
                 continue
             }
@@ -71,7 +71,7 @@ struct SettingReader {
         for setting in settings where setting.isRequired && !present.contains(setting.name) {
             // A listener of a later kind has another address: that it is refused is complaint enough.
             if section == .listen, setting.name == "unix", present.contains("http") { continue }
-            complain("\(title) needs `\(setting.name)`", at: position)
+            complain("\(title) needs \(setting.need)", at: position)
         }
         result.isFlawed = complaints.count > before
         return (result, sections)

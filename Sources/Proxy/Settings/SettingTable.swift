@@ -138,8 +138,13 @@ extension Setting {
         Setting(
             .rule, "regex", .list(.text(4096)), .optional,
             "Matches statements whose normalised SQL has one of these expressions (RE2's syntax)."),
-        Setting(.rule, "app", .list(.line(128)), .optional, "Matches connections whose HELLO named this app."),
-        Setting(.rule, "tag", .list(.line(128)), .optional, "Matches requests with this @tag or sqlcommenter key."),
+        Setting(
+            .rule, "app", .list(.line(128)), .optional,
+            "Matches connections whose HELLO named one of these; `*` and `?` are wild."),
+        Setting(
+            .rule, "tag", .list(.line(128)), .optional,
+            "Matches requests with one of these as @tag, or as `key=value` in an sqlcommenter comment; `*` and `?` are wild."
+        ),
         Setting(.rule, "listen", .list(.name), .optional, "Matches connections to these listeners."),
         Setting(.rule, "using", .name, .optional, "Decides: the cluster."),
         Setting(

@@ -179,8 +179,9 @@ package struct SettingEntry: Sendable, Equatable {
 
 /// What `Settings.parse` makes of a file.
 package struct ParsedSettings: Sendable {
-    /// What could be read, for further checks in the same run; rules and expectations with a mistake are left out. Nil
-    /// when the text is no TOML. Not fit to run with unless `complaints` is empty: see `settings`.
+    /// What could be read, so that others can judge it in the same run. Listeners and pools without what they need, and
+    /// rules and expectations with any mistake, are left out; so expectations are not to be run on it. Nil when the text
+    /// is no TOML. Fit to run with only when there are no complaints: see `settings`.
     package let draft: Settings?
     /// In the order of the file.
     package let complaints: [Complaint]

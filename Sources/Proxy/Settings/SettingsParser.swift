@@ -46,7 +46,7 @@ struct SettingsParser {
         do {
             root = try TomlValue.parse(text)
         } catch {
-            reader.complain(error.message, at: error.position)
+            reader.complain("syntax: \(error.message)", at: error.position)
             return nil
         }
         guard case .table(let tables) = root.content else { return nil }
@@ -103,6 +103,9 @@ struct SettingsParser {
             }
             return []
         }
+        if elements.isEmpty, setting.isRequired {
+            reader.complain("the file needs \(setting.need)", at: entry.value.position)
+        }
         var result: [SectionValues] = []
         for element in elements {
             guard case .table(let entries) = element.content else {
@@ -125,6 +128,9 @@ struct SettingsParser {
         guard case .table(let tables) = entry.value.content else {
             reader.complain("write [\(name).NAME], one table a name", at: entry.value.position)
             return []
+        }
+        if tables.isEmpty, setting.isRequired {
+            reader.complain("the file needs \(setting.need)", at: entry.value.position)
         }
         var result: [(name: Located<String>, values: SectionValues)] = []
         for table in tables {
@@ -166,7 +172,8 @@ struct SettingsParser {
     /// Complains when a name is of nothing that exists.
     mutating func check(_ name: Located<String>?, as space: NameSpace) {
         guard let name, !isKnown(name.value, as: space) else { return }
-        let clause = Suggestion.clause(for: name.value, in: (names[space] ?? [:]).keys.sorted())
+        let known = (names[space] ?? [:]).sorted { $0.value < $1.value }.map(\.key)
+        let clause = Suggestion.clause(for: name.value, in: known)
         reader.complain("there is no \(space) `\(Quoted.clip(name.value))`\(clause)", at: name.position)
     }
 

@@ -9,6 +9,7 @@ extension SettingsParser {
             let isSound = !values.isFlawed && reader.complaints.count == before
             guard isSound, let name = values.text("name") else { continue }
             note(values, as: "rule.\(index + 1)")
+            if let reject = values.table("reject") { note(reject, as: "rule.\(index + 1).reject") }
             result.append(
                 RuleSettings(
                     name: name,

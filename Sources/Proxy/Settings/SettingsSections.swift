@@ -50,18 +50,18 @@ extension SettingsParser {
 
     mutating func poolSettings(_ sections: [(name: Located<String>, values: SectionValues)]) -> [PoolSettings] {
         var result: [PoolSettings] = []
-        var primaries: [String: [Located<String>]] = [:]
-        var hasUnclear = false
+        var clusters = Clusters()
         for (name, values) in sections {
             register(name, as: .pool)
             check(conninfo: values.text("conninfo"))
             let cluster = values.text("cluster") ?? Located(Settings.mainCluster, at: values.position)
             let role = values.optionalWord("role", as: PoolRole.self)
-            if values.isBroken("cluster") || role == nil {
-                hasUnclear = true
+            // Known even when its role is not: one mistake is one complaint.
+            register(cluster, as: .cluster)
+            if let role, !values.isBroken("cluster") {
+                clusters.add(name, to: cluster.value, as: role.value, at: values.position)
             } else {
-                register(cluster, as: .cluster)
-                primaries[cluster.value, default: []] += role?.value == .primary ? [name] : []
+                clusters.isUnclear = true
             }
             guard let conninfo = values.text("conninfo"), let role else { continue }
             note(values, as: "pool.\(name.value)")
@@ -75,33 +75,53 @@ extension SettingsParser {
                     connectTimeoutMilliseconds: values.number("connect_timeout"),
                     position: values.position))
         }
-        // With a role or cluster that could not be read nothing can be said about the clusters.
-        if !hasUnclear { check(sections: sections, primaries: primaries) }
+        check(clusters)
         return result
     }
 
-    private mutating func check(
-        sections: [(name: Located<String>, values: SectionValues)], primaries: [String: [Located<String>]]
-    ) {
-        for (name, values) in sections {
-            let cluster = values.text("cluster")?.value ?? Settings.mainCluster
-            let those = primaries[cluster] ?? []
-            let isFirst = !sections.prefix { $0.name != name }.contains {
-                ($0.values.text("cluster")?.value ?? Settings.mainCluster) == cluster
+    /// The pools of each cluster.
+    private struct Clusters {
+        struct Cluster {
+            let name: String
+            let position: SourcePosition
+            var primaries: [Located<String>] = []
+        }
+
+        /// In the order of the file.
+        private(set) var all: [Cluster] = []
+        private var indexes: [String: Int] = [:]
+        /// A role or a cluster could not be read: nothing can be said about what is missing.
+        var isUnclear = false
+
+        mutating func add(
+            _ pool: Located<String>, to name: String, as role: PoolRole, at position: SourcePosition
+        ) {
+            let index = indexes[name] ?? all.count
+            if index == all.count { all.append(Cluster(name: name, position: position)) }
+            indexes[name] = index
+            if role == .primary { all[index].primaries.append(pool) }
+        }
+    }
+
+    private mutating func check(_ clusters: Clusters) {
+        for cluster in clusters.all {
+            guard let first = cluster.primaries.first else {
+                if !clusters.isUnclear {
+                    reader.complain(
+                        "the cluster `\(cluster.name)` has no pool with role = \"primary\"", at: cluster.position)
+                }
+                continue
             }
-            if those.isEmpty, isFirst {
+            for other in cluster.primaries.dropFirst() {
                 reader.complain(
-                    "the cluster `\(cluster)` has no pool with role = \"primary\"", at: values.position)
-            } else if let first = those.first, those.count > 1, first != name, those.contains(name) {
-                reader.complain(
-                    "the cluster `\(cluster)` has a primary already: `\(first.value)` of line \(first.position.line)",
-                    at: name.position)
+                    "the cluster `\(cluster.name)` has a primary already: `\(first.value)` of line "
+                        + "\(first.position.line)", at: other.position)
             }
         }
-        if let first = sections.first, !isKnown(Settings.mainCluster, as: .cluster) {
+        if let first = clusters.all.first, !clusters.isUnclear, !isKnown(Settings.mainCluster, as: .cluster) {
             reader.complain(
                 "no pool is in the cluster `\(Settings.mainCluster)`, which requests without `using` go to",
-                at: first.values.position)
+                at: first.position)
         }
     }
 

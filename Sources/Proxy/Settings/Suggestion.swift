@@ -1,12 +1,12 @@
 /// "Did you mean …?"
 enum Suggestion {
     /// The nearest of the candidates, when one is near enough to be a slip of the fingers.
-    static func nearest<Candidates: Sequence<String>>(to word: String, in candidates: Candidates) -> String? {
+    static func nearest(to word: String, in candidates: [String]) -> String? {
         let letters = Array(word.utf8)
-        // The cost is the product of the lengths; nobody misspells a word of this length.
-        guard letters.count <= 64 else { return nil }
+        // The cost is the product of the lengths and of the number: a broken file must not take seconds.
+        guard letters.count <= 64, candidates.count <= 1000 else { return nil }
         var best: (word: String, distance: Int)?
-        for candidate in candidates where candidate != word {
+        for candidate in candidates where candidate != word && candidate.utf8.count <= 64 {
             let distance = distance(letters, Array(candidate.utf8))
             let allowed = max(1, min(letters.count, candidate.utf8.count) / 3)
             guard distance <= allowed else { continue }
@@ -17,7 +17,7 @@ enum Suggestion {
     }
 
     /// "; did you mean `x`?" or nothing.
-    static func clause<Candidates: Sequence<String>>(for word: String, in candidates: Candidates) -> String {
+    static func clause(for word: String, in candidates: [String]) -> String {
         nearest(to: word, in: candidates).map { "; did you mean `\($0)`?" } ?? ""
     }
 

@@ -81,6 +81,7 @@ package struct LatencyValues: Sendable, Equatable {
     /// nothing was recorded.
     ///
     /// - Parameter share: 0 to 1: 0.99 is p99.
+    /// - Returns: Microseconds; the middle of the bucket, at most the longest that was recorded.
     package func quantile(_ share: Double) -> Int? {
         guard count > 0 else { return nil }
         let rank = min(count, max(1, Int((share * Double(count)).rounded(.up))))
