@@ -16,7 +16,7 @@ package struct CounterLabel: Sendable, Hashable {
 
 /// What a counter is called, and what it means, in every view.
 package struct CounterDefinition: Sendable {
-    /// In Prometheus' words and base units, without the scope: `requests_total`, `longest_wait_seconds`.
+    /// Unique over all scopes but for labels. A counter ends in `_total`; times are in microseconds and end in `_us`.
     package let name: String
     package let kind: CounterKind
     package let help: String
@@ -97,13 +97,9 @@ package struct CounterValues<Table: CounterTable>: Sendable, Equatable {
         set { values[counter.index] = newValue }
     }
 
-    /// The sum over all counters of a name that have the label; what several workers counted is added the same way.
-    func sum(_ name: String, where label: CounterLabel?) -> Int {
-        zip(Table.table, values).reduce(0) { sum, next in
-            let (row, value) = next
-            guard row.definition.name == name, label.map(row.definition.labels.contains) ?? true else { return sum }
-            return sum &+ value
-        }
+    /// The sum of the counters at some positions of the table.
+    func sum(_ indexes: [Int]) -> Int {
+        indexes.reduce(0) { $0 &+ values[$1] }
     }
 
     /// Adds what another worker counted.

@@ -131,13 +131,14 @@ extension StatisticsTable {
     package static func pools(_ pools: [PoolStatistics]) -> StatisticsTable {
         let quantiles: [(name: String, share: Double)] = [("p50", 0.5), ("p95", 0.95), ("p99", 0.99), ("p999", 0.999)]
         var columns = [Column("pool", .text), Column("cluster", .text), Column("role", .text)]
-        columns += PoolCounter.columns.map(\.column)
+        let counters = PoolCounter.columns
+        columns += counters.map(\.column)
         for phase in ["wait", "execution", "total"] {
             columns += quantiles.map { Column("\(phase)_\($0.name)_us", .integer) }
         }
         var table = StatisticsTable(columns: columns)
         for pool in pools {
-            var row: [String?] = [pool.name, pool.cluster, pool.role] + pool.counters.cells
+            var row: [String?] = [pool.name, pool.cluster, pool.role] + pool.counters.cells(counters)
             for phase in [pool.wait, pool.execution, pool.total] {
                 row += quantiles.map { phase.quantile($0.share).map { String($0) } }
             }
@@ -148,28 +149,30 @@ extension StatisticsTable {
 
     /// `STATS rules`: a row a rule, in the order of the file.
     package static func rules(_ rules: [RuleStatistics]) -> StatisticsTable {
+        let counters = RuleCounter.columns
         var table = StatisticsTable(
             columns: [Column("rule", .text), Column("line", .integer), Column("action", .text)]
-                + RuleCounter.columns.map(\.column))
-        for rule in rules { table.append([rule.name, String(rule.line), rule.action] + rule.counters.cells) }
+                + counters.map(\.column))
+        for rule in rules { table.append([rule.name, String(rule.line), rule.action] + rule.counters.cells(counters)) }
         return table
     }
 
     /// `STATS clients`: a row a connection.
     package static func clients(_ clients: [ClientStatistics]) -> StatisticsTable {
+        let counters = ClientCounter.columns
         var table = StatisticsTable(
             columns: [
                 Column("conn", .integer), Column("listener", .text), Column("app", .text), Column("uid", .integer),
                 Column("pid", .integer), Column("tx", .text), Column("pool", .text), Column("age_us", .integer),
                 Column("idle_us", .integer),
-            ] + ClientCounter.columns.map(\.column))
+            ] + counters.map(\.column))
         for client in clients {
             table.append(
                 [
                     String(client.connection), client.listener, client.app, client.user.map { String($0) },
                     client.process.map { String($0) }, client.transaction, client.pool,
                     String(client.ageMicroseconds), String(client.idleMicroseconds),
-                ] + client.counters.cells)
+                ] + client.counters.cells(counters))
         }
         return table
     }

@@ -28,39 +28,56 @@ package struct StatisticsTable: Sendable, Equatable {
     }
 }
 
+/// A column of a view, and the counters whose sum it shows.
+struct CounterColumn {
+    let column: StatisticsTable.Column
+    let indexes: [Int]
+}
+
 extension CounterTable {
     /// The columns that a scope's counters make: one for a counter without labels, else one for each value of each
     /// label, with the sum over the others.
-    static var columns: [(column: StatisticsTable.Column, name: String, label: CounterLabel?)] {
-        var result: [(column: StatisticsTable.Column, name: String, label: CounterLabel?)] = []
+    static var columns: [CounterColumn] {
+        var result: [CounterColumn] = []
         var done: Set<String> = []
-        for (_, definition) in table where definition.isColumn && done.insert(definition.name).inserted {
-            let family = table.filter { $0.definition.name == definition.name }.map(\.definition)
-            let short = definition.columnName
-            if definition.labels.isEmpty {
-                result.append((.init(short, .integer), definition.name, nil))
-                continue
+        for (index, row) in table.enumerated() where row.definition.isColumn {
+            guard done.insert(row.definition.name).inserted else { continue }
+            let name = columnName(row.definition)
+            if row.definition.labels.isEmpty {
+                result.append(CounterColumn(column: .init(name, .integer), indexes: [index]))
             }
-            for position in definition.labels.indices {
-                var labels: [CounterLabel] = []
-                for label in family.map({ $0.labels[position] }) where !labels.contains(label) { labels.append(label) }
-                result += labels.map { (.init("\(short)_\($0.value)", .integer), definition.name, $0) }
+            let family = table.enumerated().filter { $0.element.definition.name == row.definition.name }
+            for position in row.definition.labels.indices {
+                var columns: [(value: String, indexes: [Int])] = []
+                for (index, member) in family {
+                    let value = member.definition.labels[position].value
+                    if let known = columns.firstIndex(where: { $0.value == value }) {
+                        columns[known].indexes.append(index)
+                    } else {
+                        columns.append((value, [index]))
+                    }
+                }
+                result += columns.map { value, indexes in
+                    CounterColumn(column: .init("\(name)_\(value)", .integer), indexes: indexes)
+                }
             }
         }
         return result
     }
-}
 
-extension CounterDefinition {
-    /// The name without Prometheus' ending.
-    var columnName: String {
-        name.hasSuffix("_total") ? String(name.dropLast("_total".count)) : name
+    /// The name without the scope, which the whole table has, and without Prometheus' ending: `rule_hits_total` is
+    /// `hits` among the rules.
+    private static func columnName(_ definition: CounterDefinition) -> String {
+        var name = definition.name[...]
+        if let scope, name.hasPrefix("\(scope)_") { name = name.dropFirst(scope.count + 1) }
+        if name.hasSuffix("_total") { name = name.dropLast("_total".count) }
+        return String(name)
     }
 }
 
 extension CounterValues {
-    /// The values of `Table.columns`.
-    var cells: [String?] {
-        Table.columns.map { String(sum($0.name, where: $0.label)) }
+    /// The values of some columns of this table.
+    func cells(_ columns: [CounterColumn]) -> [String?] {
+        columns.map { String(sum($0.indexes)) }
     }
 }
