@@ -67,6 +67,17 @@ struct PoolMachineTests {
         #expect(pool.waiting == 0 && pool.earliestDeadline == nil)
     }
 
+    /// Nothing is left of what was served: the queue does not grow with the daemon's age.
+    @Test func servedRequestsLeaveNothingBehind() {
+        var pool = pool(size: 1, open: 1)
+        let before = pool
+        for round in UInt64(0)..<20 {
+            for request in 0..<UInt64(50) { _ = pool.requestArrived(round * 50 + request, deadline: far, now: 0) }
+            for _ in 0..<50 { _ = pool.serverReady(0) }
+            #expect(pool == before)
+        }
+    }
+
     @Test func waitingEndsAtEachDeadline() {
         var pool = pool(size: 1, open: 1)
         _ = pool.requestArrived(0, deadline: far, now: 0)

@@ -1,0 +1,58 @@
+/// Both sides in turn in one run: a shared machine's noise hits both alike, and the median of the rounds' ratios is the
+/// figure.
+struct Comparison {
+    struct Round {
+        let direct: Measurement
+        let line: Measurement
+    }
+
+    let options: Options
+    let clients: Int
+
+    func rounds() throws(BenchError) -> [Round] {
+        let workload = Workload(rows: options.rows, writePercent: options.writePercent)
+        var direct = try DirectClients(
+            clients: clients, reads: options.reads, writes: options.writes, workload: workload, seed: 1)
+        var line = try LineClients(clients: clients, socket: options.socket, workload: workload, seed: 2)
+        let pgbouncer = options.pgbouncerPID.map { ProcessTimes(pid: $0) }
+        let daemon = options.daemonPID.map { ProcessTimes(pid: $0) }
+        var rounds: [Round] = []
+        for number in 0..<options.rounds {
+            // Who is first changes, so that neither side always finds the caches of the other.
+            let isDirectFirst = number % 2 == 0
+            var directSide = isDirectFirst ? try measure(&direct, pgbouncer) : Measurement()
+            let lineSide = try measure(&line, daemon)
+            if !isDirectFirst { directSide = try measure(&direct, pgbouncer) }
+            let round = Round(direct: directSide, line: lineSide)
+            try Self.check(round)
+            rounds.append(round)
+            report(
+                "\(clients) clients, round \(number + 1) of \(options.rounds): direct \(decimal(directSide.rate, digits: 0))/s "
+                    + "p50 \(decimal(directSide.percentile(0.5), digits: 0)) µs, "
+                    + "Pointsman \(decimal(lineSide.rate, digits: 0))/s "
+                    + "p50 \(decimal(lineSide.percentile(0.5), digits: 0)) µs")
+        }
+        return rounds
+    }
+
+    private func measure(_ side: inout some LoadGenerator, _ process: ProcessTimes?) throws(BenchError) -> Measurement {
+        try side.measure(warmUp: 300_000_000, duration: options.nanoseconds, process: process)
+    }
+
+    /// A figure over errors would be none.
+    private static func check(_ round: Round) throws(BenchError) {
+        for (name, side) in [("direct", round.direct), ("Pointsman", round.line)] {
+            if let error = side.firstError { throw BenchError("\(name): \(side.errors) errors, the first: \(error)") }
+            guard side.requests > 0 else { throw BenchError("\(name): nothing was answered") }
+        }
+    }
+}
+
+extension [Comparison.Round] {
+    func medianOf(_ value: (Comparison.Round) -> Double) -> Double { median(map(value)) }
+
+    var throughputDetail: String {
+        "direct \(decimal(medianOf { $0.direct.rate }, digits: 0))/s, "
+            + "Pointsman \(decimal(medianOf { $0.line.rate }, digits: 0))/s"
+    }
+}
