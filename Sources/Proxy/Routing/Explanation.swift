@@ -27,15 +27,23 @@ extension Judge {
     package func explain(_ sql: UnsafeRawBufferPointer, _ request: RouteRequest, _ origin: RouteOrigin) -> Explanation {
         let statement = statement(for: sql)
         let decision = consider(statement, request, origin)
+        // One switch: `decision.pool` here and `decision.refusal` below end the optimiser of Swift 6.3.1 with an ownership
+        // error (release builds only).
+        let pool: String?
+        let refusal: Refusal?
+        switch decision.verdict {
+        case .run(let index): (pool, refusal) = (rules.pools[index].name, nil)
+        case .refused(let cause): (pool, refusal) = (nil, cause)
+        }
         var explanation = Explanation(
-            kind: statement.kind.word, access: decision.access, pool: decision.pool.map { rules.pools[$0].name },
+            kind: statement.kind.word, access: decision.access, pool: pool,
             cluster: rules.clusters[decision.cluster].name, reason: decision.reason.word,
             rule: decision.rule.map { rules.rules[$0].name }, line: decision.rule.map { rules.rules[$0].line },
             timeoutMilliseconds: decision.timeoutMilliseconds, tables: statement.tables.map(\.description),
             functions: statement.functions.map(\.description),
             decidingFunction: statement.decidingFunction?.description,
             fingerprint: hexadecimal(statement.fingerprint), sqlstate: nil, message: nil)
-        if let refusal = decision.refusal {
+        if let refusal {
             explanation.sqlstate = refusal.sqlstate
             explanation.message = refusal.message
         } else if let cause = statement.unparsedCause {
