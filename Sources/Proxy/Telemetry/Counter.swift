@@ -34,26 +34,33 @@ package struct CounterDefinition: Sendable {
     }
 }
 
+/// A counter's place among those of its scope: all that counting needs.
+@usableFromInline package protocol CounterPlace: Hashable, Sendable {
+    /// The position in `CounterTable.table`. A switch over constants, because counting must cost one addition.
+    var index: Int { get }
+}
+
 /// The counters of one scope: an enum whose `table` is what storage and every view are made from.
-package protocol CounterTable: Hashable, Sendable {
+package protocol CounterTable: CounterPlace {
     /// The label that tells sets of one scope apart: `pool`, `listener`; nil for the process.
     static var scope: String? { get }
     /// Every counter, in the order of views.
     static var table: [(counter: Self, definition: CounterDefinition)] { get }
-    /// The position in `table`. A switch over constants, because counting must cost one addition.
-    var index: Int { get }
 }
 
 /// The values of one scope, for one pool, listener or client: plain integers next to each other.
 ///
 /// Confined to the thread of its worker. Counting is one addition in memory: no atomics, no allocation, no reference
 /// counting, and as a `let` of a class no run-time check of exclusive access.
-package struct CounterSet<Table: CounterTable>: ~Copyable {
+///
+/// `@usableFromInline` on a `package` type is what lets Swift 6.3 inline its members into another module; `@inlinable`
+/// on the members alone is silently in vain.
+@usableFromInline package struct CounterSet<Counter: CounterPlace>: ~Copyable {
     @usableFromInline let values: UnsafeMutablePointer<Int>
 
-    package init() {
-        values = .allocate(capacity: Table.table.count)
-        values.initialize(repeating: 0, count: Table.table.count)
+    package init() where Counter: CounterTable {
+        values = .allocate(capacity: Counter.table.count)
+        values.initialize(repeating: 0, count: Counter.table.count)
     }
 
     deinit {
@@ -61,22 +68,26 @@ package struct CounterSet<Table: CounterTable>: ~Copyable {
     }
 
     /// Adds to a counter. Wraps after 2^63, which no counter reaches.
-    @inlinable package func add(_ counter: Table, _ amount: Int = 1) {
+    @inlinable package func add(_ counter: Counter, _ amount: Int) {
         values[counter.index] &+= amount
     }
 
+    @inlinable package func add(_ counter: Counter) {
+        values[counter.index] &+= 1
+    }
+
     /// Sets a gauge.
-    @inlinable package func set(_ gauge: Table, to value: Int) {
+    @inlinable package func set(_ gauge: Counter, to value: Int) {
         values[gauge.index] = value
     }
 
-    @inlinable package subscript(_ counter: Table) -> Int {
+    @inlinable package subscript(_ counter: Counter) -> Int {
         values[counter.index]
     }
 
     /// A copy for views; allocates.
-    package func snapshot() -> CounterValues<Table> {
-        CounterValues(values: Array(UnsafeBufferPointer(start: values, count: Table.table.count)))
+    package func snapshot() -> CounterValues<Counter> where Counter: CounterTable {
+        CounterValues(values: Array(UnsafeBufferPointer(start: values, count: Counter.table.count)))
     }
 }
 

@@ -3,13 +3,13 @@
 /// Microseconds up to `maximum`; longer ones count as that. Below 64 exact, above within 1/64 (1.6 %) of what was
 /// recorded. 8 KiB each, one addition and a handful of instructions a record, no allocation. Confined to the thread of
 /// its worker, like a `CounterSet`.
-package struct LatencyHistogram: ~Copyable {
+@usableFromInline package struct LatencyHistogram: ~Copyable {
     /// log2 of the buckets in each power of two.
     @usableFromInline static var precision: Int { 5 }
     @usableFromInline static var bucketCount: Int { 1024 }
 
     /// About 19 hours, in microseconds.
-    package static var maximum: Int { (1 << 36) - 1 }
+    @inlinable package static var maximum: Int { (1 << 36) - 1 }
 
     @usableFromInline let buckets: UnsafeMutablePointer<Int>
     /// Number, sum and maximum.

@@ -1,5 +1,5 @@
 /// What is counted for the process.
-package enum ProcessCounter: Int, CounterTable {
+@usableFromInline package enum ProcessCounter: Int, CounterTable {
     case reloads, reloadsFailed, reloadSuccessful
     case statementCacheHits, statementCacheMisses, statementCacheEvictions, statementCacheEntries, statementCacheBytes
     case logLinesDropped
@@ -27,7 +27,7 @@ package enum ProcessCounter: Int, CounterTable {
 }
 
 /// What is counted for each listener.
-package enum ListenerCounter: CounterTable {
+@usableFromInline package enum ListenerCounter: CounterTable {
     case current
     case accepted
     case rejected(RejectReason)
@@ -85,7 +85,7 @@ package enum ListenerCounter: CounterTable {
 }
 
 /// What is counted for each rule.
-package enum RuleCounter: Int, CounterTable {
+@usableFromInline package enum RuleCounter: Int, CounterTable {
     case hits, rejections
 
     package static var scope: String? { "rule" }
@@ -98,7 +98,7 @@ package enum RuleCounter: Int, CounterTable {
 }
 
 /// What is counted for each client connection; kept small, there may be many.
-package enum ClientCounter: Int, CounterTable {
+@usableFromInline package enum ClientCounter: Int, CounterTable {
     case requests, errors, rows, bytesIn, bytesOut, inflight
 
     package static var scope: String? { "client" }

@@ -1,5 +1,5 @@
 /// What is counted for each pool. What was refused before it had a pool is counted in a set whose pool has no name.
-package enum PoolCounter: CounterTable {
+@usableFromInline package enum PoolCounter: CounterTable {
     case requests(RequestKind, RequestResult)
     case retryAdvice(RetryWord)
     case errors(SQLStateClass)

@@ -1,7 +1,7 @@
 // The closed lists of words that label counters. Raw values are positions inside their family of counters.
 
 /// What kind of request it was.
-package enum RequestKind: Int, CaseIterable, Sendable {
+@usableFromInline package enum RequestKind: Int, CaseIterable, Sendable {
     /// A read outside a transaction.
     case read
     /// Anything else outside a transaction.
@@ -19,7 +19,7 @@ package enum RequestKind: Int, CaseIterable, Sendable {
 }
 
 /// What became of a request. Each request counts once, when its completion or error line is written.
-package enum RequestResult: Int, CaseIterable, Sendable {
+@usableFromInline package enum RequestResult: Int, CaseIterable, Sendable {
     case ok
     /// The server refused or failed it.
     case error
@@ -51,7 +51,7 @@ package enum RequestResult: Int, CaseIterable, Sendable {
 }
 
 /// The retry word of an error line.
-package enum RetryWord: Int, CaseIterable, Sendable {
+@usableFromInline package enum RetryWord: Int, CaseIterable, Sendable {
     case never, now, later, tx, unknown
 
     package var word: String {
@@ -66,7 +66,7 @@ package enum RetryWord: Int, CaseIterable, Sendable {
 }
 
 /// Why a request went to its pool, in the words of ROUTE and of the receipt.
-package enum RouteReason: Int, CaseIterable, Sendable {
+@usableFromInline package enum RouteReason: Int, CaseIterable, Sendable {
     case classifier, rule, function, ownWrite, after, lag, learned, spill, unparsed, hint, tx
 
     package var word: String {
@@ -87,7 +87,7 @@ package enum RouteReason: Int, CaseIterable, Sendable {
 }
 
 /// The state of a server connection.
-package enum ConnectionState: Int, CaseIterable, Sendable {
+@usableFromInline package enum ConnectionState: Int, CaseIterable, Sendable {
     /// Runs something, or is pinned to a transaction.
     case active
     case idle
@@ -106,7 +106,7 @@ package enum ConnectionState: Int, CaseIterable, Sendable {
 }
 
 /// Why a server connection was closed.
-package enum CloseReason: Int, CaseIterable, Sendable {
+@usableFromInline package enum CloseReason: Int, CaseIterable, Sendable {
     /// By the server or PgBouncer, or the network.
     case lost
     /// By us: it was not idle after its Sync, or sent a result that was not expected.
@@ -127,7 +127,7 @@ package enum CloseReason: Int, CaseIterable, Sendable {
 }
 
 /// Why a client was turned away.
-package enum RejectReason: Int, CaseIterable, Sendable {
+@usableFromInline package enum RejectReason: Int, CaseIterable, Sendable {
     /// `max_clients`, or no file descriptor left.
     case full
     /// Its user may not use this listener.
@@ -144,7 +144,7 @@ package enum RejectReason: Int, CaseIterable, Sendable {
 }
 
 /// Why a client was cut.
-package enum CutReason: Int, CaseIterable, Sendable {
+@usableFromInline package enum CutReason: Int, CaseIterable, Sendable {
     /// A framing error, an unknown verb, an over-long line, a breach of the salt.
     case framing
     /// Half a line, then silence for `line_timeout`.
@@ -165,7 +165,7 @@ package enum CutReason: Int, CaseIterable, Sendable {
 }
 
 /// The first two characters of an SQLSTATE, those that say something about this system by name.
-package enum SQLStateClass: Int, CaseIterable, Sendable {
+@usableFromInline package enum SQLStateClass: Int, CaseIterable, Sendable {
     case connection, unsupported, data, integrity, transactionState, authorization, rollback, syntaxOrAccess, resources
     case limit, objectState, intervention, system, internalError, other
 
