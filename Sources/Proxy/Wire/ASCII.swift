@@ -66,15 +66,4 @@ enum ASCII {
         }
         return number
     }
-
-    /// Not zero when one of the eight bytes of `word` is `byte`. (The classic test for a zero byte; bits above the
-    /// first match can be wrong, so it says "whether", not "where".)
-    @inline(__always)
-    static func matches(_ word: UInt64, _ byte: UInt8) -> UInt64 {
-        let difference = word ^ (UInt64(byte) &* 0x0101_0101_0101_0101)
-        return (difference &- 0x0101_0101_0101_0101) & ~difference & 0x8080_8080_8080_8080
-    }
-
-    /// The high bits of eight bytes: not zero when one is not ASCII.
-    static let highBits: UInt64 = 0x8080_8080_8080_8080
 }

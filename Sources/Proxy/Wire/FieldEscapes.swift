@@ -56,35 +56,57 @@ enum FieldEscapes {
 
 /// What one pass over a line finds, so that most lines need no second look.
 struct LineSurvey {
-    /// Not zero when the line has a NUL or a CR.
-    private(set) var framing: UInt64 = 0
-    private(set) var backslashes: UInt64 = 0
-    /// High bits of bytes that are not ASCII.
-    private(set) var high: UInt64 = 0
+    /// The line has a NUL or a CR.
+    let breaksFraming: Bool
+    let hasBackslash: Bool
+    let isASCII: Bool
 
-    init(_ bytes: UnsafeRawBufferPointer) {
-        guard let base = bytes.baseAddress else { return }
-        var offset = 0
-        while offset &+ 8 <= bytes.count {
-            note(base.loadUnaligned(fromByteOffset: offset, as: UInt64.self))
-            offset &+= 8
-        }
-        if bytes.count >= 8 {
-            // The last eight again, some of them for the second time: never a byte behind the end.
-            note(base.loadUnaligned(fromByteOffset: bytes.count &- 8, as: UInt64.self))
+    @inline(__always)
+    init(_ base: UnsafeRawPointer, count: Int) {
+        if count >= 16 {
+            self.init(long: base, count: count)
+        } else if count >= 8 {
+            // Two words that may overlap: never a byte behind the end.
+            self.init(
+                base.loadUnaligned(as: UInt64.self),
+                base.loadUnaligned(fromByteOffset: count &- 8, as: UInt64.self))
+        } else if count > 0 {
+            // Spaces where the line has ended, lest its end be taken for a NUL.
+            let spaces = (UInt64(ASCII.space) &* Words.eachByte) &<< (8 &* UInt64(count))
+            let word = Words.load(base, count: count) | spaces
+            self.init(word, word)
         } else {
-            while offset < bytes.count {
-                note(UInt64(base.load(fromByteOffset: offset, as: UInt8.self)) | 0x2020_2020_2020_2000)
-                offset &+= 1
-            }
+            let spaces = UInt64(ASCII.space) &* Words.eachByte
+            self.init(spaces, spaces)
         }
     }
 
     @inline(__always)
-    private mutating func note(_ word: UInt64) {
-        framing |= ASCII.matches(word, 0) | ASCII.matches(word, ASCII.carriageReturn)
-        backslashes |= ASCII.matches(word, ASCII.backslash)
-        high |= word & ASCII.highBits
+    private init(_ first: UInt64, _ second: UInt64) {
+        breaksFraming =
+            Words.matches(first, 0) | Words.matches(second, 0) | Words.matches(first, ASCII.carriageReturn)
+            | Words.matches(second, ASCII.carriageReturn) != 0
+        hasBackslash = Words.matches(first, ASCII.backslash) | Words.matches(second, ASCII.backslash) != 0
+        isASCII = (first | second) & Words.highBits == 0
+    }
+
+    @inline(__always)
+    private init(long base: UnsafeRawPointer, count: Int) {
+        var framing = SIMDMask<SIMD16<Int8>>(repeating: false)
+        var backslashes = framing
+        var all = SIMD16<UInt8>()
+        var offset = 0
+        while offset < count {
+            // The last sixteen overlap those before them.
+            let chunk = base.loadUnaligned(fromByteOffset: min(offset, count &- 16), as: SIMD16<UInt8>.self)
+            framing = framing .| Words.lanes(of: chunk, 0) .| Words.lanes(of: chunk, ASCII.carriageReturn)
+            backslashes = backslashes .| Words.lanes(of: chunk, ASCII.backslash)
+            all |= chunk
+            offset &+= 16
+        }
+        breaksFraming = Words.isAnySet(framing)
+        hasBackslash = Words.isAnySet(backslashes)
+        isASCII = !Words.isAnySet(all .>= SIMD16<UInt8>(repeating: 0x80))
     }
 }
 
@@ -97,7 +119,7 @@ enum UTF8Check {
         var offset = 0
         while offset < end {
             if offset &+ 8 <= end,
-                base.loadUnaligned(fromByteOffset: offset, as: UInt64.self) & ASCII.highBits == 0
+                base.loadUnaligned(fromByteOffset: offset, as: UInt64.self) & Words.highBits == 0
             {
                 offset &+= 8
                 continue

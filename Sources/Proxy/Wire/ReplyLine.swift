@@ -103,13 +103,14 @@ private struct ReplyFields {
         self.line = line
         end = line.count - 1
         let content = UnsafeRawBufferPointer(rebasing: line[..<end])
-        let survey = LineSurvey(content)
-        if survey.framing != 0,
+        guard let base = content.baseAddress else { throw malformed(0) }
+        let survey = LineSurvey(base, count: content.count)
+        if survey.breaksFraming,
             let offset = content.firstIndex(where: { $0 == 0 || $0 == ASCII.carriageReturn })
         {
             throw .malformedReply(at: Int32(truncatingIfNeeded: offset))
         }
-        if survey.high != 0, let offset = UTF8Check.firstInvalid(content) {
+        if !survey.isASCII, let offset = UTF8Check.firstInvalid(content) {
             throw .invalidUTF8(at: Int32(truncatingIfNeeded: offset))
         }
     }

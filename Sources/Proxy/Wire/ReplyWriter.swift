@@ -36,15 +36,21 @@ package enum Retry: UInt8, CaseIterable, Sendable {
 ///     writer.null()
 ///     writer.endLine()
 package struct ReplyWriter: ~Copyable {
+    /// Bytes that may be stored behind the cursor without counting, since fields end in stores of whole words.
+    private static let slack = 8
+
     private let start: UnsafeMutableRawPointer
+    /// Where the last counted byte may end.
     private let limit: UnsafeMutableRawPointer
     private var cursor: UnsafeMutableRawPointer
 
     package init(_ memory: UnsafeMutableRawBufferPointer) {
-        guard let base = memory.baseAddress else { preconditionFailure("memory for a reply has an address") }
+        guard let base = memory.baseAddress, memory.count >= Self.slack else {
+            preconditionFailure("memory for a reply is reserved by the bounds")
+        }
         start = base
         cursor = base
-        limit = base + memory.count
+        limit = base + (memory.count &- Self.slack)
     }
 
     /// Bytes written so far.
@@ -53,24 +59,28 @@ package struct ReplyWriter: ~Copyable {
     // MARK: Worst cases, in bytes
 
     /// A whole D line: `valueBytes` is the sum of the lengths of its values, NULL counting 0.
-    package static func boundOfRow(columns: Int, valueBytes: Int) -> Int { 2 &+ 3 &* columns &+ 2 &* valueBytes }
+    package static func boundOfRow(columns: Int, valueBytes: Int) -> Int {
+        2 &+ 3 &* columns &+ 2 &* valueBytes &+ slack
+    }
 
     /// A whole T line: `nameBytes` is the sum of the lengths of its columns' names.
     package static func boundOfColumns(_ columns: Int, nameBytes: Int, idBytes: Int) -> Int {
-        3 &+ idBytes &+ 12 &* columns &+ 2 &* nameBytes
+        4 &+ idBytes &+ 12 &* columns &+ 2 &* nameBytes &+ slack
     }
 
     /// A C line without its attributes.
-    package static func boundOfCompletion(idBytes: Int, tagBytes: Int) -> Int { 26 &+ idBytes &+ 2 &* tagBytes }
+    package static func boundOfCompletion(idBytes: Int, tagBytes: Int) -> Int {
+        26 &+ idBytes &+ 2 &* tagBytes &+ slack
+    }
 
     /// An E or N line without its attributes.
     package static func boundOfError(idBytes: Int, severityBytes: Int, messageBytes: Int) -> Int {
-        26 &+ idBytes &+ 2 &* severityBytes &+ 2 &* messageBytes
+        32 &+ idBytes &+ 2 &* severityBytes &+ 2 &* messageBytes &+ slack
     }
 
     /// One attribute of a C, E or N line. A number takes at most 20 bytes.
     package static func boundOfAttribute(keyBytes: Int, valueBytes: Int) -> Int {
-        2 &+ keyBytes &+ 2 &* valueBytes
+        2 &+ keyBytes &+ 2 &* valueBytes &+ slack
     }
 
     // MARK: Lines
@@ -217,38 +227,48 @@ package struct ReplyWriter: ~Copyable {
         putEscaped(bytes)
     }
 
-    /// Copies eight bytes at a time as long as none of them needs an escape. Twice the bytes are reserved.
+    /// Copies 64, then 16, then 8 bytes at a time as long as none of them needs an escape.
     @inline(__always)
     private mutating func putEscaped(_ bytes: UnsafeRawBufferPointer) {
         guard var source = bytes.baseAddress else { return }
-        let end = source + bytes.count
-        while end - source >= 8 {
-            let word = source.loadUnaligned(as: UInt64.self)
-            let found =
-                ASCII.matches(word, ASCII.backslash) | ASCII.matches(word, ASCII.tab)
-                | ASCII.matches(word, ASCII.lineFeed) | ASCII.matches(word, ASCII.carriageReturn)
-            if found == 0 {
-                cursor.storeBytes(of: word, as: UInt64.self)
-                cursor += 8
-                source += 8
-            } else {
-                for _ in 0..<8 {
-                    putEscaped(source.load(as: UInt8.self))
-                    source += 1
-                }
-            }
+        var rest = bytes.count
+        while rest >= 16 {
+            let plain = Words.copyPlain(from: source, count: rest, to: cursor)
+            cursor += plain
+            source += plain
+            rest &-= plain
+            guard rest >= 16 else { break }
+            putEscaped(word: source.loadUnaligned(as: UInt64.self), count: 8)
+            putEscaped(word: source.loadUnaligned(fromByteOffset: 8, as: UInt64.self), count: 8)
+            source += 16
+            rest &-= 16
         }
-        while source < end {
-            putEscaped(source.load(as: UInt8.self))
-            source += 1
+        if rest >= 8 {
+            putEscaped(word: source.loadUnaligned(as: UInt64.self), count: 8)
+            source += 8
+            rest &-= 8
         }
+        if rest > 0 { putEscaped(word: Words.load(source, count: rest), count: rest) }
     }
 
+    /// The first `count` bytes of `word`, the bytes above being zero. Always stores eight, some of them behind the
+    /// cursor: `slack` is there for that.
     @inline(__always)
-    private mutating func putEscaped(_ byte: UInt8) {
-        guard let letter = FieldEscapes.letter(for: byte) else { return put(byte) }
-        put(ASCII.backslash)
-        put(letter)
+    private mutating func putEscaped(word: UInt64, count: Int) {
+        var word = word
+        var rest = count
+        while true {
+            let found = Words.escapes(word)
+            cursor.storeBytes(of: word, as: UInt64.self)
+            guard found != 0 else { break }
+            let index = found.trailingZeroBitCount / 8
+            cursor += index
+            put(ASCII.backslash)
+            put(FieldEscapes.letter(for: UInt8(truncatingIfNeeded: word &>> (8 &* UInt64(index)))) ?? 0)
+            word = (word &>> (8 &* UInt64(index))) &>> 8
+            rest &-= index &+ 1
+        }
+        cursor += rest
     }
 
     /// At most 20 digits.

@@ -83,7 +83,7 @@ package struct RequestLine: Equatable, Sendable {
             guard verb.form.text != .none else { throw .textRefused(verb, at: Int32(bytes.count - start)) }
             guard first != "@" else { throw .textStartsWithAt }
             try Self.appendEscaped(String(text), to: &bytes, from: start)
-        } else if verb.form.text != .none, verb.form.text != .optionalName {
+        } else if verb.form.text.isRequired {
             throw .textMissing(verb)
         }
         guard verb.form.takesValues || parameters.isEmpty else {
@@ -107,22 +107,21 @@ package struct RequestLine: Equatable, Sendable {
         _ text: String, to bytes: inout [UInt8], from start: Int
     ) throws(WireError) {
         var text = text
-        let firstNul: Int? = text.withUTF8 { field in
+        let hasNul = text.withUTF8 { field in
             var run = 0
             for index in field.indices {
-                guard let letter = FieldEscapes.letter(for: field[index]) else {
-                    if field[index] == 0 { return index }
-                    continue
-                }
+                let letter = FieldEscapes.letter(for: field[index])
+                guard letter != nil || field[index] == 0 else { continue }
                 bytes.append(contentsOf: field[run..<index])
+                guard let letter else { return true }
                 bytes.append(ASCII.backslash)
                 bytes.append(letter)
                 run = index + 1
             }
             bytes.append(contentsOf: field[run...])
-            return nil
+            return false
         }
-        if firstNul != nil { throw .nulByte(at: Int32(truncatingIfNeeded: bytes.count - start)) }
+        if hasNul { throw .nulByte(at: Int32(truncatingIfNeeded: bytes.count - start)) }
     }
 }
 

@@ -61,20 +61,20 @@ struct RequestReader {
     /// and the id is read before anything is refused.
     @inline(__always)
     mutating func read() throws(WireError) {
-        let survey = LineSurvey(UnsafeRawBufferPointer(start: line, count: end))
-        hasBackslash = survey.backslashes != 0
+        let survey = LineSurvey(line, count: end)
+        hasBackslash = survey.hasBackslash
         let verbEnd = tokenEnd(from: 0)
         let verb = readVerb(to: verbEnd)
         position = verbEnd
         let idStart = readID()
-        if survey.framing != 0 { try refuseFraming() }
+        if survey.breaksFraming { try refuseFraming() }
         guard let verb else {
             throw .unknownVerb(PackedName(UnsafeRawBufferPointer(start: line, count: verbEnd)))
         }
         request.verb = verb
         form = verb.form
         guard !request.id.isEmpty else { throw .badID(at: Int32(truncatingIfNeeded: idStart)) }
-        if survey.high != 0, let offset = UTF8Check.firstInvalid(UnsafeRawBufferPointer(start: line, count: end)) {
+        if !survey.isASCII, let offset = UTF8Check.firstInvalid(UnsafeRawBufferPointer(start: line, count: end)) {
             throw .invalidUTF8(at: Int32(truncatingIfNeeded: offset))
         }
         if byte(position) == ASCII.space { try readOptions() }
@@ -114,6 +114,8 @@ struct RequestReader {
     /// Reads the id and stands behind it; where it starts, or should.
     @inline(__always)
     private mutating func readID() -> Int {
+        // What stands behind no verb is no id.
+        guard position > 0 else { return 0 }
         while position < end, byte(position) == ASCII.space { position &+= 1 }
         let start = position
         while position < end, ASCII.isIDCharacter(byte(position)) { position &+= 1 }
@@ -144,8 +146,8 @@ struct RequestReader {
             position &+= 1
             while position < end, byte(position) == ASCII.space { position &+= 1 }
             guard position < end, byte(position) != ASCII.tab else {
-                // A statement's verb has no statement then; any other has a space too many.
-                if form.text.isStatement { break }
+                // A verb that needs a text has none then; any other has a space too many.
+                if form.text.isRequired { break }
                 throw .trailingSpace(at: Int32(truncatingIfNeeded: position &- 1))
             }
             guard byte(position) == ASCII.at else { break }
@@ -172,7 +174,7 @@ struct RequestReader {
         guard (1...16).contains(nameLength),
             hasValue || position == end || byte(position) == ASCII.space || byte(position) == ASCII.tab
         else { throw .malformedOption(at: Int32(truncatingIfNeeded: start)) }
-        let name = PackedName(UnsafeRawBufferPointer(start: line + start + 1, count: nameLength))
+        let name = PackedName(name: line + start + 1, count: nameLength)
         guard let key = OptionKey(name) else {
             throw .unknownOption(name, of: request.verb, at: Int32(truncatingIfNeeded: start))
         }
@@ -244,10 +246,7 @@ struct RequestReader {
         }
         line.storeBytes(of: 0, toByteOffset: textEnd, as: UInt8.self)
         if textEnd > start { request.text = ByteRange(from: start, to: textEnd) }
-        guard form.text.isStatement, textEnd > start else {
-            try checkText(at: start)
-            return textEnd
-        }
+        if textEnd == start || !form.text.isStatement { try checkText(at: start) }
         return textEnd
     }
 

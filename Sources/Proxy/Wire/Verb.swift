@@ -94,6 +94,9 @@ package struct VerbForm: Sendable {
         case optionalName
 
         var isStatement: Bool { self == .statement }
+
+        /// Whether the verb means nothing without its text.
+        var isRequired: Bool { self != .none && self != .optionalName }
     }
 
     package let text: Text
@@ -126,6 +129,13 @@ package struct PackedName: Equatable, Sendable {
         }
         self.low = low
         self.high = high
+    }
+
+    /// A name of 1 to 16 characters that are visible ASCII.
+    @inline(__always)
+    init(name: UnsafeRawPointer, count: Int) {
+        low = Words.load(name, count: min(count, 8))
+        high = count > 8 ? Words.load(name + 8, count: count &- 8) : 0
     }
 
     /// Letters folded to upper case by the caller, at most eight.
