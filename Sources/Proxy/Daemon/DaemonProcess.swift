@@ -17,7 +17,7 @@ package struct DaemonProcess {
 
     /// - Parameters:
     ///   - file: the settings file.
-    ///   - requiresReady: end with 69 when no pool answers within its connect timeout.
+    ///   - requiresReady: end with 69 when no pool has a connection after the longest connect timeout.
     package init(file: String, requiresReady: Bool = false) {
         self.file = file
         self.requiresReady = requiresReady
@@ -37,7 +37,7 @@ package struct DaemonProcess {
         let log = Self.logger(settings)
         do throws(EventLoopError) {
             let main = try MainLoop(file: file, settings: settings, log: log)
-            return try main.run(stack: Self.workerStack)
+            return try main.run(stack: Self.workerStack, requiresReady: requiresReady)
         } catch {
             log.critical("cannot_start", metadata: ["error": "\(error)"])
             return .runtime
@@ -91,12 +91,12 @@ private final class MainLoop {
         ]
     }
 
-    func run(stack: Int) throws(EventLoopError) -> ExitStatus {
+    func run(stack: Int, requiresReady: Bool) throws(EventLoopError) -> ExitStatus {
         let settings = running
         let log = log
         let (toWorker, toMain) = (toWorker, toMain)
         let worker = try Thread(name: "worker", stackSize: stack) {
-            toMain.post(.ended(Self.work(settings, log, toWorker, toMain)))
+            toMain.post(.ended(Self.work(settings, log, toWorker, toMain, requiresReady)))
         }
         loop.run()
         worker.join()
@@ -105,12 +105,13 @@ private final class MainLoop {
 
     /// The worker's whole life, on its own thread.
     private static func work(
-        _ settings: Settings, _ log: Logger, _ inbox: Mailbox<WorkerMessage>, _ toMain: Mailbox<MainMessage>
+        _ settings: Settings, _ log: Logger, _ inbox: Mailbox<WorkerMessage>, _ toMain: Mailbox<MainMessage>,
+        _ requiresReady: Bool
     ) -> ExitStatus {
         guard let snapshot = Snapshot.make(settings) else { return .badSettings }
         do throws(StartError) {
             let worker = try Worker(snapshot, log: log, inbox: inbox, toMain: toMain)
-            worker.run()
+            worker.run(requiresReady: requiresReady)
             return worker.exitCode
         } catch {
             log.critical("cannot_start", metadata: ["error": "\(error.message)"])

@@ -35,6 +35,7 @@ final class Worker {
     private var nextCancel: UInt64 = 0
     private var drain: DrainMachine
     private var drainTimer: DeadlineTimer?
+    private var readyTimer: DeadlineTimer?
     private(set) var isEnding = false
     private var generator = SystemRandomNumberGenerator()
     let counters = CounterSet<ProcessCounter>()
@@ -78,8 +79,21 @@ final class Worker {
         parameterValues.deallocate()
     }
 
-    func run() {
+    /// - Parameter requiresReady: end with 69 when no pool has a connection after the longest connect timeout.
+    func run(requiresReady: Bool) {
         for pool in pools { pool.warmUp() }
+        if requiresReady {
+            let longest = snapshot.settings.pools.map(\.connectTimeoutMilliseconds).max() ?? 0
+            let timer = DeadlineTimer(loop: loop) { [unowned self] in
+                readyTimer = nil
+                if !pools.contains(where: \.isUsable) {
+                    log.critical("no_usable_pool")
+                    end(.noUsablePool)
+                }
+            }
+            timer.set(at: loop.now &+ UInt64(longest) &* 1_000_000)
+            readyTimer = timer
+        }
         log.notice(
             "ready",
             metadata: ["version": "\(Version.current)", "pools": "\(pools.map(\.name).joined(separator: ","))"])

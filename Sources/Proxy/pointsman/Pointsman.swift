@@ -16,9 +16,11 @@ struct Run: ParsableCommand {
 
     @Option(name: [.short, .customLong("config")], help: "The settings file.")
     var config: String
+    @Flag(help: "End with 69 when no pool can be reached; without it the daemon starts degraded.")
+    var requireReady = false
 
     func run() throws {
-        throw DaemonProcess(file: config).run().asError
+        throw DaemonProcess(file: config, requiresReady: requireReady).run().asError
     }
 }
 
