@@ -1,0 +1,121 @@
+import HTTPTypes
+import Hummingbird
+import Logging
+import MessageBoard
+import PointsmanClient
+
+extension HTTPField.Name {
+    static let fetchSite = known("Sec-Fetch-Site")
+    static let serverTiming = known("Server-Timing")
+    static let referrerPolicy = known("Referrer-Policy")
+    static let crossOriginOpenerPolicy = known("Cross-Origin-Opener-Policy")
+
+    private static func known(_ name: String) -> HTTPField.Name {
+        guard let name = HTTPField.Name(name) else { preconditionFailure("\(name) is no name of a field") }
+        return name
+    }
+}
+
+/// What a browser must not do with our pages.
+struct SafetyHeaders<Context: RequestContext>: RouterMiddleware {
+    let isSecure: Bool
+
+    private static var policy: String {
+        "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    }
+
+    func handle(
+        _ request: Request, context: Context, next: (Request, Context) async throws -> Response
+    ) async throws -> Response {
+        var response = try await next(request, context)
+        response.headers[.contentSecurityPolicy] = Self.policy
+        response.headers[.xContentTypeOptions] = "nosniff"
+        response.headers[.referrerPolicy] = "same-origin"
+        response.headers[.crossOriginResourcePolicy] = "same-origin"
+        response.headers[.crossOriginOpenerPolicy] = "same-origin"
+        if isSecure { response.headers[.strictTransportSecurity] = "max-age=31536000" }
+        return response
+    }
+}
+
+/// Makes a page of every error; what it says is ours, never what a server said.
+struct TroublePages<Context: RequestContext>: RouterMiddleware {
+    let pages: Pages
+    let logger: Logger
+
+    func handle(
+        _ request: Request, context: Context, next: (Request, Context) async throws -> Response
+    ) async throws -> Response {
+        do {
+            return try await next(request, context)
+        } catch let error as PointsmanError {
+            logger.error("not read", metadata: error.logged)
+            var response = page(error.retry == .never ? .internalServerError : .serviceUnavailable)
+            if error.retry != .never { response.headers[.retryAfter] = String(error.retryAfterSeconds) }
+            return response
+        } catch let error as any HTTPResponseError {
+            return page(error.status)
+        } catch {
+            logger.error("not answered", metadata: ["error": "\(error)"])
+            return page(.internalServerError)
+        }
+    }
+
+    private func page(_ status: HTTPResponse.Status) -> Response {
+        let (title, explanation) = Self.words(status)
+        return Response(
+            status: status, headers: [.contentType: "text/html; charset=utf-8", .cacheControl: "no-store"],
+            body: .init(
+                byteBuffer: ByteBuffer(string: pages.render(Pages.Trouble(title: title, explanation: explanation)))))
+    }
+
+    private static func words(_ status: HTTPResponse.Status) -> (String, String) {
+        switch status {
+        case .notFound: ("Not here", "There is no such page on this board.")
+        case .contentTooLarge: ("Too long", "That is far longer than a message can be.")
+        case .badRequest, .unsupportedMediaType: ("Not understood", "That was no form of this board.")
+        case .serviceUnavailable: ("Back in a moment", "The board cannot be read right now. Please try again soon.")
+        default: ("Something is wrong here", "It is not your fault. Please try again later.")
+        }
+    }
+}
+
+/// Says, signed and for a short time, that this browser has just left a message.
+struct PostedCookie: Sendable {
+    struct Posted: Hashable, Sendable {
+        /// Which pool stored it; nil where that is not known.
+        var pool: String?
+    }
+
+    /// Longer than a standby is usually behind. Until then this visitor's pages come from the primary.
+    private static let seconds = 30
+
+    let signer: Signer
+    let isSecure: Bool
+
+    /// `__Host-` binds it to this host alone, and browsers take it only over TLS.
+    private var name: String { isSecure ? "__Host-posted" : "posted" }
+
+    func make(pool: String?) -> Cookie {
+        Cookie(
+            name: name, value: signer.signed(pool ?? "", for: .posted, seconds: Self.seconds), maxAge: Self.seconds,
+            path: "/", secure: isSecure, httpOnly: true, sameSite: .lax)
+    }
+
+    func read(_ request: Request) -> Posted? {
+        guard let value = request.cookies[name]?.value, let pool = signer.content(value, for: .posted) else {
+            return nil
+        }
+        return Posted(pool: pool.isEmpty ? nil : pool)
+    }
+}
+
+/// `Server-Timing`: how long the daemon took, where a browser's tools show it.
+enum ServerTiming {
+    /// What `db;desc="standby";dur=3.1` needs of a receipt; nil when it has no time.
+    static func value(_ receipt: Receipt) -> String? {
+        guard let microseconds = receipt.microseconds else { return nil }
+        let pool = (receipt.pool ?? "").filter { $0.isASCII && ($0.isLetter || $0.isNumber || "-_.".contains($0)) }
+        return "db;desc=\"\(pool)\";dur=\(microseconds / 1000).\(microseconds % 1000 / 100)"
+    }
+}
