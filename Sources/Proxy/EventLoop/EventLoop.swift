@@ -22,8 +22,13 @@ package final class EventLoop {
     private var isStopping = false
     private var isNowKnown = false
     private var turnTime: UInt64 = 0
-    private var deferred: [() -> Void] = []
-    private var running: [() -> Void] = []
+    /// A closure inside a struct: as an array's own element it would be wrapped anew, on the heap, each time.
+    private struct Work {
+        let run: () -> Void
+    }
+
+    private var deferred: [Work] = []
+    private var running: [Work] = []
 
     /// Fails when there is no memory or no descriptor left.
     package init() throws(EventLoopError) {
@@ -59,7 +64,7 @@ package final class EventLoop {
     /// Runs `work` once, after the callbacks of this turn and before the next wait. Work that is added meanwhile runs
     /// at the end of the next turn, which then does not wait.
     package func atEndOfTurn(_ work: @escaping () -> Void) {
-        deferred.append(work)
+        deferred.append(Work(run: work))
     }
 
     /// Nanoseconds of CLOCK_MONOTONIC, read when first asked for in a turn and then the same until the turn ends.
@@ -85,7 +90,7 @@ package final class EventLoop {
         guard !deferred.isEmpty else { return }
         // Two arrays change places, so that the memory of both is used again.
         swap(&deferred, &running)
-        for work in running { work() }
+        for work in running { work.run() }
         running.removeAll(keepingCapacity: running.count <= 256)
     }
 }
