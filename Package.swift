@@ -93,6 +93,15 @@ let tests: [Target] = [
     .testTarget(name: "MessageBoardTests", dependencies: ["MessageBoard"], swiftSettings: house),
 ]
 
+// MARK: The load generators of deploy/bench: an executable, not a test.
+
+let bench: [Target] = [
+    .systemLibrary(name: "CEpoll", path: "Tests/Bench/CEpoll"),
+    .executableTarget(
+        name: "Bench", dependencies: ["CEpoll", "CLibPQ"], path: "Tests/Bench",
+        exclude: ["CEpoll", "allocations.c"], swiftSettings: house),
+]
+
 let package = Package(
     name: "pointsman",
     products: [
@@ -109,7 +118,7 @@ let package = Package(
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: []),
         .package(url: "https://github.com/hummingbird-project/swift-mustache", from: "2.1.1"),
     ],
-    targets: doors + leaves + daemon + app + tests,
+    targets: doors + leaves + daemon + app + tests + bench,
     swiftLanguageModes: [.v6],
     cxxLanguageStandard: .cxx17
 )

@@ -2,8 +2,8 @@
 /// figure.
 struct Comparison {
     struct Round {
-        let direct: Measurement
-        let line: Measurement
+        var direct: Measurement
+        var line: Measurement
     }
 
     let options: Options
@@ -18,25 +18,26 @@ struct Comparison {
         let daemon = options.daemonPID.map { ProcessTimes(pid: $0) }
         var rounds: [Round] = []
         for number in 0..<options.rounds {
-            // Who is first changes, so that neither side always finds the caches of the other.
-            let isDirectFirst = number % 2 == 0
-            var directSide = isDirectFirst ? try measure(&direct, pgbouncer) : Measurement()
-            let lineSide = try measure(&line, daemon)
-            if !isDirectFirst { directSide = try measure(&direct, pgbouncer) }
-            let round = Round(direct: directSide, line: lineSide)
+            var round = Round(direct: Measurement(), line: Measurement())
+            // Slices in turn: a shared machine is slower for seconds at a time, and both sides shall have their part.
+            for slice in 0..<options.slices {
+                let isDirectFirst = (number + slice) % 2 == 0
+                if isDirectFirst { round.direct.add(try measure(&direct, pgbouncer)) }
+                round.line.add(try measure(&line, daemon))
+                if !isDirectFirst { round.direct.add(try measure(&direct, pgbouncer)) }
+            }
             try Self.check(round)
             rounds.append(round)
             report(
-                "\(clients) clients, round \(number + 1) of \(options.rounds): direct \(decimal(directSide.rate, digits: 0))/s "
-                    + "p50 \(decimal(directSide.percentile(0.5), digits: 0)) µs, "
-                    + "Pointsman \(decimal(lineSide.rate, digits: 0))/s "
-                    + "p50 \(decimal(lineSide.percentile(0.5), digits: 0)) µs")
+                "\(clients) clients, round \(number + 1) of \(options.rounds): "
+                    + "direct \(decimal(round.direct.rate, digits: 0))/s p50 \(decimal(round.direct.p50, digits: 0)) µs, "
+                    + "Pointsman \(decimal(round.line.rate, digits: 0))/s p50 \(decimal(round.line.p50, digits: 0)) µs")
         }
         return rounds
     }
 
     private func measure(_ side: inout some LoadGenerator, _ process: ProcessTimes?) throws(BenchError) -> Measurement {
-        try side.measure(warmUp: 300_000_000, duration: options.nanoseconds, process: process)
+        try side.measure(warmUp: Options.warmUp, duration: Options.slice, process: process)
     }
 
     /// A figure over errors would be none.

@@ -30,9 +30,8 @@ struct DirectClients: LoadGenerator {
     private let workload: Workload
     private var random: RandomNumbers
 
-    /// - Parameters:
-    ///   - reads: conninfo of the pool over the standbys.
-    ///   - writes: conninfo of the pool over the primary; used when the workload writes.
+    /// Connects every client to the pool over the standbys (`reads`), and to the one over the primary (`writes`) when the
+    /// workload writes: both are conninfo strings.
     init(clients: Int, reads: String, writes: String, workload: Workload, seed: UInt64) throws(BenchError) {
         var connections: [Connection] = []
         for _ in 0..<clients {
@@ -95,7 +94,8 @@ struct DirectClients: LoadGenerator {
         let isSent = text.withCString { value in
             var values: UnsafePointer<CChar>? = value
             return PQsendQueryParams(
-                connection.current, connection.isWriting ? Workload.update : Workload.select, 1, nil, &values, nil, nil, 0)
+                connection.current, connection.isWriting ? Workload.update : Workload.select, 1, nil, &values, nil, nil,
+                0)
         }
         guard isSent == 1 else { throw BenchError(Self.message(of: connection.current)) }
     }

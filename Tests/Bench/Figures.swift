@@ -29,9 +29,9 @@ enum Figures {
     private static func latency(_ rounds: [Comparison.Round]) -> Figure {
         Figure(
             id: "F3", name: "latency, 1 client, p50, point select / direct", unit: "ratio", reach: 1.2, isCeiling: true,
-            rounds: rounds.map { $0.line.percentile(0.5) / $0.direct.percentile(0.5) },
-            detail: "direct \(decimal(rounds.medianOf { $0.direct.percentile(0.5) }, digits: 1)) µs, "
-                + "Pointsman \(decimal(rounds.medianOf { $0.line.percentile(0.5) }, digits: 1)) µs")
+            rounds: rounds.map { $0.line.p50 / $0.direct.p50 },
+            detail: "direct \(decimal(rounds.medianOf { $0.direct.p50 }, digits: 1)) µs, "
+                + "Pointsman \(decimal(rounds.medianOf { $0.line.p50 }, digits: 1)) µs")
     }
 
     private static func processorTime(_ rounds: [Comparison.Round]) -> Figure {
@@ -73,7 +73,8 @@ enum Figures {
         }
         let owners = byOwner.filter { $0.value * 1000 > UInt64(requests) }.sorted { $0.value > $1.value }
         return Figure(
-            id: "F8", name: "heap allocations a request, libpq's own aside", unit: "a request", reach: 0, isCeiling: true,
+            id: "F8", name: "heap allocations a request, libpq's own aside", unit: "a request", reach: 0,
+            isCeiling: true,
             rounds: rounds.map { ($0 * 100).rounded() / 100 },
             detail: owners.map { "\($0.key) \(decimal(Double($0.value) / Double(requests)))" }.joined(separator: ", "))
     }

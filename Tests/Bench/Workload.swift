@@ -20,7 +20,7 @@ struct Measurement {
     var errors = 0
     /// Nanoseconds that were measured.
     var duration: UInt64 = 0
-    /// Nanoseconds of each request, sorted.
+    /// Nanoseconds of each request.
     var latencies: [UInt32] = []
     /// Nanoseconds of CPU of the watched process, 0 without one.
     var processTime: UInt64 = 0
@@ -31,10 +31,19 @@ struct Measurement {
     /// Microseconds of the watched process's CPU for each request.
     var processMicroseconds: Double { requests == 0 ? 0 : Double(processTime) / 1000 / Double(requests) }
 
-    /// Microseconds; `share` from 0 to 1.
-    func percentile(_ share: Double) -> Double {
+    /// The middle request's microseconds.
+    var p50: Double {
         guard !latencies.isEmpty else { return 0 }
-        return Double(latencies[min(latencies.count - 1, Int(Double(latencies.count) * share))]) / 1000
+        return Double(latencies.sorted()[latencies.count / 2]) / 1000
+    }
+
+    mutating func add(_ other: Measurement) {
+        requests += other.requests
+        errors += other.errors
+        duration += other.duration
+        latencies += other.latencies
+        processTime += other.processTime
+        firstError = firstError ?? other.firstError
     }
 }
 
@@ -53,13 +62,12 @@ extension LoadGenerator {
         if warmUp > 0 { try run(until: Clock.now &+ warmUp, recording: &ignored) }
         if let error = ignored.firstError { throw BenchError("in the warm-up: \(error)") }
         var measurement = Measurement()
-        measurement.latencies.reserveCapacity(200_000)
+        measurement.latencies.reserveCapacity(50_000)
         let timeBefore = process?.cpuNanoseconds() ?? 0
         let start = Clock.now
         try run(until: start &+ duration, recording: &measurement)
         measurement.duration = Clock.now &- start
         measurement.processTime = (process?.cpuNanoseconds() ?? 0) &- timeBefore
-        measurement.latencies.sort()
         return measurement
     }
 }
