@@ -20,30 +20,38 @@ package struct Explanation: Equatable, Sendable {
     package var sqlstate: String?
     /// Why it is refused, or why it was not parsed.
     package var message: String?
+
+    /// `read`, `write`, `refused` or `unknown` (not parsed, so a write), for the bulk form of explaining.
+    package var word: String {
+        if pool == nil { return "refused" }
+        if kind == StatementKind.unknown.word { return "unknown" }
+        return access == .read ? "read" : "write"
+    }
 }
 
 extension Judge {
     /// Which way a statement would go. Runs nothing and counts nothing, but the text enters the cache.
     package func explain(_ sql: UnsafeRawBufferPointer, _ request: RouteRequest, _ origin: RouteOrigin) -> Explanation {
-        let statement = statement(for: sql)
-        let decision = consider(statement, request, origin)
-        // One switch: `decision.pool` here and `decision.refusal` below end the optimiser of Swift 6.3.1 with an ownership
-        // error (release builds only).
-        let pool: String?
-        let refusal: Refusal?
-        switch decision.verdict {
-        case .run(let index): (pool, refusal) = (rules.pools[index].name, nil)
-        case .refused(let cause): (pool, refusal) = (nil, cause)
-        }
+        explanation(of: consider(statement(for: sql), request, origin))
+    }
+
+    /// In single steps: as one expression the optimiser of Swift 6.3.1 crashes on it.
+    private func explanation(of decision: Decision) -> Explanation {
+        let statement = decision.statement
         var explanation = Explanation(
-            kind: statement.kind.word, access: decision.access, pool: pool,
-            cluster: rules.clusters[decision.cluster].name, reason: decision.reason.word,
-            rule: decision.rule.map { rules.rules[$0].name }, line: decision.rule.map { rules.rules[$0].line },
-            timeoutMilliseconds: decision.timeoutMilliseconds, tables: statement.tables.map(\.description),
-            functions: statement.functions.map(\.description),
-            decidingFunction: statement.decidingFunction?.description,
-            fingerprint: hexadecimal(statement.fingerprint), sqlstate: nil, message: nil)
-        if let refusal {
+            kind: statement.kind.word, access: decision.access, cluster: rules.clusters[decision.cluster].name,
+            reason: decision.reason.word, tables: [], functions: [], fingerprint: hexadecimal(statement.fingerprint))
+        if let pool = decision.pool { explanation.pool = rules.pools[pool].name }
+        if let index = decision.rule {
+            let rule = rules.rules[index]
+            explanation.rule = rule.name
+            explanation.line = rule.line
+        }
+        explanation.timeoutMilliseconds = decision.timeoutMilliseconds
+        explanation.tables = statement.tables.map(\.description)
+        explanation.functions = statement.functions.map(\.description)
+        explanation.decidingFunction = statement.decidingFunction?.description
+        if let refusal = decision.refusal {
             explanation.sqlstate = refusal.sqlstate
             explanation.message = refusal.message
         } else if let cause = statement.unparsedCause {
@@ -83,8 +91,6 @@ extension Judge {
         if let state = expectation.sqlstate, state != explanation.sqlstate { return problem("sqlstate", state) }
         if let pool = expectation.pool, pool != explanation.pool { return problem("pool", "pool \"\(pool)\"") }
         if let kind = expectation.kind, kind != explanation.kind { return problem("kind", "kind \"\(kind)\"") }
-        if let access = expectation.access, access != explanation.access { return problem("access", "a \(access)") }
-        if let rule = expectation.rule, rule != explanation.rule { return problem("rule", "rule \"\(rule)\"") }
         if let reason = expectation.reason, reason != explanation.reason {
             return problem("reason", "reason \"\(reason)\"")
         }

@@ -8,7 +8,7 @@ struct FieldNumbers: Sendable {
     let parameterNumber: UInt32
     let constantBoolean, constantString, booleanValue, castArgument, argumentName, argumentValue: UInt32
     let withNames, withIsRecursive, commonTableName: UInt32
-    let intoOnCommit, selectInto: UInt32
+    let intoOnCommit: UInt32
     let optionName, optionValue, integer: UInt32
     let explainQuery, explainOptions: UInt32
     let copyRelation, copyColumns, copyIsFrom, copyIsProgram, copyFile: UInt32
@@ -46,7 +46,6 @@ struct FieldNumbers: Sendable {
         withNames = number("WithClause.ctes")
         withIsRecursive = number("WithClause.recursive")
         commonTableName = number("CommonTableExpr.ctename")
-        selectInto = number("SelectStmt.into_clause")
         intoOnCommit = number("IntoClause.on_commit")
         optionName = number("DefElem.defname")
         optionValue = number("DefElem.arg")

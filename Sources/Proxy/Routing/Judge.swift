@@ -95,9 +95,12 @@ package final class Judge {
         var isDecided = false
         var clusters = ClusterSet()
         var placements: [Int32] = []
-        for (index, outcome) in rules.outcomes.enumerated() {
+        let names = StatementNames(statement)
+        for index in rules.outcomes.indices {
+            guard rules.filters[index].lets(statement.kind, names) else { continue }
+            let outcome = rules.outcomes[index]
             if isDecided, !outcome.placesTables { continue }
-            guard rules.matchers[index].matches(statement) else { continue }
+            guard rules.matchers[index].matches(statement, names) else { continue }
             if !isDecided { match.candidates.append(Int32(index)) }
             if outcome.placesTables, let cluster = outcome.cluster {
                 placements.append(Int32(index))
@@ -114,9 +117,10 @@ package final class Judge {
         guard request.using == nil, request.pool == nil else { return nil }
         var first: (table: QualifiedName, cluster: Int)?
         for table in statement.tables {
+            let name = NameBytes(table)
             let placing = statement.ruleMatch.placements.first { index in
                 let matcher = rules.matchers[Int(index)]
-                return matcher.places(table) && matcher.matches(request, origin, statement)
+                return matcher.places(name) && matcher.matches(request, origin, statement)
             }
             guard let placing, let cluster = rules.outcomes[Int(placing)].cluster else { continue }
             guard let earlier = first else {

@@ -1,16 +1,24 @@
+import Glibc
+
 // PostgreSQL's lexical rules, as far as telling code from strings and comments needs them, in one pass and linear time. For
 // texts that were not parsed, and for comments, which a parse drops.
 
 struct Lexer {
     enum Token: Equatable {
-        /// An identifier or keyword, folded to lower case (ASCII) when it was not quoted.
-        case word(String)
+        /// An identifier or keyword, without its quotes; `Lexer.text` reads it.
+        case word(Word)
         /// U&"…": an identifier whose letters may be written as escapes.
         case escapedWord
         case semicolon
         case openParenthesis
         /// Anything else: strings, numbers, operators, punctuation.
         case other
+    }
+
+    struct Word: Equatable {
+        var start: Int
+        var count: Int
+        var isQuoted: Bool
     }
 
     private let text: UnsafeRawBufferPointer
@@ -63,9 +71,20 @@ struct Lexer {
         }
         let start = position
         while position < text.count, Lexer.continuesName(byte()) { position += 1 }
-        // Fold what is ASCII, as PostgreSQL does in UTF-8 databases; names longer than 63 bytes are none we look for.
-        return .word(
-            String(decoding: text[start..<min(position, start + 64)].map { Lexer.folded($0) }, as: UTF8.self))
+        return .word(Word(start: start, count: position - start, isQuoted: false))
+    }
+
+    /// The word as PostgreSQL folds it (in ASCII, as it does in UTF-8 databases); at most 64 bytes, as no name is longer.
+    func text(of word: Word) -> String {
+        let bytes = text[word.start..<word.start + min(word.count, 64)]
+        return String(decoding: word.isQuoted ? Array(bytes) : bytes.map { Lexer.folded($0) }, as: UTF8.self)
+    }
+
+    func isWord(_ word: Word, _ name: StaticString) -> Bool {
+        guard word.count == name.utf8CodeUnitCount, !word.isQuoted else { return false }
+        return name.withUTF8Buffer { known in
+            known.indices.allSatisfy { Lexer.folded(text[word.start + $0]) == known[$0] }
+        }
     }
 
     private mutating func skipBlank() {
@@ -96,34 +115,66 @@ struct Lexer {
         }
     }
 
+    /// From the opening quote to behind the closing one.
     private mutating func string(escapes: Bool) {
-        position += 1
-        while position < text.count {
-            let current = byte()
+        repeat {
             position += 1
-            if escapes, current == UInt8(ascii: "\\") {
+            while position < text.count {
+                if !escapes { position = nextQuote() }
+                let current = byte()
                 position += 1
-            } else if current == UInt8(ascii: "'") {
-                if byte() != UInt8(ascii: "'") { return }
-                position += 1
+                if escapes, current == UInt8(ascii: "\\") {
+                    position += 1
+                } else if current == UInt8(ascii: "'") {
+                    if byte() != UInt8(ascii: "'") { break }
+                    position += 1
+                }
             }
-        }
-        position = text.count
+        } while escapes && continuesOnNextLine()
+        position = min(position, text.count)
     }
 
-    private mutating func quotedName() -> String {
+    private func nextQuote() -> Int {
+        guard position < text.count, let base = text.baseAddress,
+            let found = memchr(base + position, CInt(UInt8(ascii: "'")), text.count - position)
+        else { return text.count }
+        return UnsafeRawPointer(found) - base
+    }
+
+    /// A string that follows behind a line's end is part of the one before, escapes included; moves to its opening quote.
+    private mutating func continuesOnNextLine() -> Bool {
+        var ahead = position
+        var sawNewline = false
+        while ahead < text.count {
+            switch text[ahead] {
+            case 0x0a, 0x0d: sawNewline = true
+            case 0x20, 0x09, 0x0b, 0x0c: break
+            case UInt8(ascii: "-") where ahead + 1 < text.count && text[ahead + 1] == UInt8(ascii: "-"):
+                while ahead + 1 < text.count, text[ahead + 1] != 0x0a, text[ahead + 1] != 0x0d { ahead += 1 }
+            case UInt8(ascii: "'") where sawNewline:
+                position = ahead
+                return true
+            default: return false
+            }
+            ahead += 1
+        }
+        return false
+    }
+
+    /// A doubled quote inside stays doubled: no name that anyone looks for has one.
+    private mutating func quotedName() -> Word {
         position += 1
-        var name: [UInt8] = []
+        let start = position
         while position < text.count {
-            let current = byte()
-            position += 1
-            if current == UInt8(ascii: "\"") {
-                if byte() != UInt8(ascii: "\"") { break }
+            if byte() == UInt8(ascii: "\"") {
+                if byte(1) != UInt8(ascii: "\"") { break }
                 position += 1
             }
-            if name.count < 64 { name.append(current) }
+            position += 1
         }
-        return String(decoding: name, as: UTF8.self)
+        let end = min(position, text.count)
+        position = min(position + 1, text.count)
+        return Word(start: start, count: end - start, isQuoted: true)
     }
 
     /// $n, or a string between two equal $tag$.

@@ -4,6 +4,12 @@ import Glibc
 /// From SQL text to facts. Calls the parser only for texts inside ParseLimits. Needs 4 MB of free stack.
 enum Parser {
     static func facts(of sql: UnsafeRawBufferPointer) -> StatementFacts {
+        // The wire lets none through; behind one the parser and the server would see another text than the client sent.
+        if sql.contains(0) {
+            var facts = unparsed(sql, .syntax("a NUL byte in the text"))
+            facts.refuse(.nulByte)
+            return facts
+        }
         guard sql.count <= ParseLimits.textBytes else { return unparsed(sql, .tooLong) }
         guard TextCost(sql).isBearable else { return unparsed(sql, .tooCostly) }
         return withCString(sql) { parsed(sql, $0) }

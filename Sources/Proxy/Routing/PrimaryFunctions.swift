@@ -34,7 +34,9 @@ struct PrimaryFunctions {
                 pg_current_xact_id_if_assigned pg_current_snapshot pg_xact_status pg_last_committed_xact \
                 pg_xact_commit_timestamp pg_xact_commit_timestamp_origin
                 """),
-        .init(meaning: .primaryOnly, reason: "notifies the primary's listeners", names: "pg_notify"),
+        .init(
+            meaning: .primaryOnly, reason: "the primary's notifications", names: "pg_notify pg_notification_queue_usage"
+        ),
         .init(
             meaning: .primaryOnly, reason: "a large object: writes, or opens a descriptor of the transaction",
             names: """
@@ -50,7 +52,7 @@ struct PrimaryFunctions {
                 """),
         .init(
             meaning: .primaryOnly, reason: "a snapshot that only its own server knows",
-            names: "pg_export_snapshot pg_export_snapshot_data"),
+            names: "pg_export_snapshot"),
         .init(
             meaning: .primaryOnly, reason: "signals another session of the server that runs it",
             names: "pg_terminate_backend pg_cancel_backend pg_log_backend_memory_contexts"),
@@ -65,7 +67,7 @@ struct PrimaryFunctions {
             names: """
                 pg_switch_wal pg_create_restore_point pg_backup_start pg_backup_stop pg_start_backup pg_stop_backup \
                 pg_promote pg_wal_replay_pause pg_wal_replay_resume pg_reload_conf pg_rotate_logfile pg_rotate_logfile_old \
-                pg_logical_emit_message
+                pg_logical_emit_message pg_log_standby_snapshot
                 """),
         .init(
             meaning: .primaryOnly, reason: "a replication slot",
@@ -85,16 +87,17 @@ struct PrimaryFunctions {
                 pg_replication_origin_xact_reset
                 """),
         .init(
-            meaning: .primaryOnly, reason: "changes an index or a catalogue",
+            meaning: .primaryOnly, reason: "changes an index, a catalogue or the planner's statistics",
             names: """
                 brin_summarize_new_values brin_summarize_range brin_desummarize_range gin_clean_pending_list \
-                pg_import_system_collations pg_extension_config_dump pg_nextoid pg_stop_making_pinned_objects
+                pg_import_system_collations pg_extension_config_dump pg_nextoid pg_stop_making_pinned_objects \
+                pg_restore_relation_stats pg_restore_attribute_stats pg_clear_relation_stats pg_clear_attribute_stats
                 """),
         .init(
             meaning: .primaryOnly, reason: "runs SQL given as a text, which cannot be judged",
             names: """
                 query_to_xml query_to_xmlschema query_to_xml_and_xmlschema cursor_to_xml cursor_to_xmlschema \
-                ts_stat dblink dblink_exec dblink_send_query dblink_open connectby crosstab crosstab2 crosstab3 crosstab4
+                ts_stat ts_rewrite dblink dblink_exec dblink_send_query dblink_open connectby crosstab crosstab2 crosstab3 crosstab4
                 """),
         .init(
             meaning: .primaryOnly, reason: "a connection of the session to another server",
@@ -113,10 +116,10 @@ struct PrimaryFunctions {
                 heap_force_freeze
                 """),
         .init(
-            meaning: .primaryOnly, reason: "a trigger's or an upgrade's own, or a session that a standby has not",
+            meaning: .primaryOnly, reason: "pg_upgrade's own, which change catalogues",
             names: """
-                binary_upgrade_create_empty_extension binary_upgrade_set_missing_value binary_upgrade_set_record_init_privs \
-                pg_prepared_xact pg_isolation_test_session_is_blocked pg_safe_snapshot_blocking_pids
+                binary_upgrade_create_empty_extension binary_upgrade_set_missing_value \
+                binary_upgrade_set_record_init_privs binary_upgrade_set_next_heap_relfilenode
                 """),
     ]
 }

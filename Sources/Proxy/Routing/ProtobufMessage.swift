@@ -87,8 +87,6 @@ struct ProtobufMessage {
 
     func flag(_ number: UInt32) -> Bool { self.number(number) != 0 }
 
-    func has(_ number: UInt32) -> Bool { field(number) != nil }
-
     func forEach(_ number: UInt32, _ body: (ProtobufMessage) -> Void) {
         var reader = ProtobufReader(bytes)
         while let field = reader.next() {

@@ -61,6 +61,7 @@ extension Refusal {
         "25P01",
         "a cursor lives until the end of a transaction, and there is none; send DECLARE between BEGIN and COMMIT")
 
+    static let nulByte = Refusal("22021", "a text cannot contain a NUL byte")
     static let empty = Refusal(
         "42601",
         "there is no statement: only white space, comments or semicolons; PING asks whether the daemon is there")

@@ -154,12 +154,12 @@ struct RuleCompiler {
         if rule.all, rule.table.isEmpty, rule.schema.isEmpty {
             complain(.rule(index), "all", "\"all\" says how \"table\" or \"schema\" match, and there is neither")
         }
-        matcher.schemas = rule.schema.map(Glob.init)
+        matcher.schemas = rule.schema.map { Glob($0) }
         matcher.tables = rule.table.map(NameGlob.init)
         matcher.all = rule.all
         matcher.functions = rule.function.map(NameGlob.init)
-        matcher.apps = rule.app.map(Glob.init)
-        matcher.tags = rule.tag.map(Glob.init)
+        matcher.apps = rule.app.map { Glob($0) }
+        matcher.tags = rule.tag.map { Glob($0) }
         matcher.listeners = rule.listen.map { Array($0.utf8) }
         return matcher
     }

@@ -13,51 +13,56 @@ struct RuleMatcher: Sendable {
 
     var asksOfRequest: Bool { !apps.isEmpty || !tags.isEmpty || !listeners.isEmpty }
 
-    /// The part that depends on the statement alone, dearest last.
-    func matches(_ statement: Statement) -> Bool {
-        if kinds != 0, kinds & (1 << UInt32(statement.kind.rawValue)) == 0 { return false }
-        if !matchesNames(statement) { return false }
+    var filter: RuleFilter {
+        var filter = RuleFilter(kinds: kinds == 0 ? .max : kinds)
+        if !tables.isEmpty { filter.tables = tables.reduce(into: .none) { $0.formUnion($1.possibleBits) } }
+        if !functions.isEmpty { filter.functions = functions.reduce(into: .none) { $0.formUnion($1.possibleBits) } }
+        return filter
+    }
+
+    /// The part that depends on the statement alone, dearest last; the kind is the filter's.
+    func matches(_ statement: Statement, _ names: StatementNames) -> Bool {
+        if !matches(names) { return false }
         if expressions.isEmpty { return true }
         let text = statement.normalisedBytes
         return expressions.contains { $0.matches(text) }
     }
 
-    private func matchesNames(_ statement: Statement) -> Bool {
+    private func matches(_ names: StatementNames) -> Bool {
         if !tables.isEmpty || all {
-            let matching = all ? statement.tables.allSatisfy(places) : statement.tables.contains(where: places)
-            if statement.tables.isEmpty || !matching { return false }
+            let matching = all ? names.tables.allSatisfy(places) : names.tables.contains(where: places)
+            if names.tables.isEmpty || !matching { return false }
         }
         if !functions.isEmpty {
             let asksSchema = tables.isEmpty && !schemas.isEmpty
-            let matching = statement.functions.contains { function in
+            let matching = names.functions.contains { function in
                 functions.contains { $0.matches(function) } && (!asksSchema || isIn(schemas, function.assumedSchema))
             }
             if !matching { return false }
         }
-        if !schemas.isEmpty, tables.isEmpty, functions.isEmpty, !all { return matchesSchema(statement) }
+        if !schemas.isEmpty, tables.isEmpty, functions.isEmpty, !all { return matchesSchema(names) }
         return true
     }
 
     /// Whether `schema` and `table` match this very table.
-    func places(_ table: QualifiedName) -> Bool {
+    func places(_ table: NameBytes) -> Bool {
         (tables.isEmpty || tables.contains { $0.matches(table) })
             && (schemas.isEmpty || isIn(schemas, table.assumedSchema))
     }
 
     /// A function without schema is most likely PostgreSQL's own, so it counts only with one.
-    private func matchesSchema(_ statement: Statement) -> Bool {
-        statement.tables.contains { isIn(schemas, $0.assumedSchema) }
-            || statement.functions.contains { !$0.schema.isEmpty && isIn(schemas, $0.schema) }
-            || statement.schemas.contains { isIn(schemas, $0) }
+    private func matchesSchema(_ names: StatementNames) -> Bool {
+        names.tables.contains { isIn(schemas, $0.assumedSchema) }
+            || names.functions.contains { $0.hasSchema && isIn(schemas, $0.assumedSchema) }
+            || names.schemas.contains { isIn(schemas, $0) }
     }
 
-    private func isIn(_ globs: [Glob], _ name: String) -> Bool { globs.contains { $0.matches(name) } }
+    private func isIn(_ globs: [Glob], _ name: [UInt8]) -> Bool { globs.contains { $0.matches(name) } }
 
     /// The part that depends on who asks and how.
     func matches(_ request: RouteRequest, _ origin: RouteOrigin, _ statement: Statement) -> Bool {
         if !apps.isEmpty {
-            let matching = origin.app.withUnsafeBytes { app in apps.contains { $0.matches(app) } }
-            if !matching { return false }
+            if !apps.contains(where: { $0.matches(origin.app) }) { return false }
         }
         if !listeners.isEmpty, !listeners.contains(origin.listener) { return false }
         return tags.isEmpty || matchesTag(request, statement)
@@ -66,8 +71,27 @@ struct RuleMatcher: Sendable {
     private func matchesTag(_ request: RouteRequest, _ statement: Statement) -> Bool {
         if let tag = request.tag, tags.contains(where: { $0.matches(tag) }) { return true }
         return statement.commentTags.contains { pair in
-            tags.contains { $0.matches("\(pair.key)=\(pair.value)") || (pair.key == "tag" && $0.matches(pair.value)) }
+            let whole = Array("\(pair.key)=\(pair.value)".utf8)
+            let value = Array(pair.value.utf8)
+            return tags.contains { $0.matches(whole) || (pair.key == "tag" && $0.matches(value)) }
         }
+    }
+}
+
+/// A first look at a rule, of plain values: whether its matchers can match at all.
+struct RuleFilter: Sendable {
+    /// Bits by StatementKind's raw value.
+    var kinds: UInt32
+    /// nil: it does not ask.
+    var tables: NameBits?
+    var functions: NameBits?
+
+    @inline(__always)
+    func lets(_ kind: StatementKind, _ names: StatementNames) -> Bool {
+        if kinds & (1 << UInt32(kind.rawValue)) == 0 { return false }
+        if let tables, !tables.intersects(names.tableBits) { return false }
+        if let functions, !functions.intersects(names.functionBits) { return false }
+        return true
     }
 }
 

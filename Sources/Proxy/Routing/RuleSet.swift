@@ -29,7 +29,8 @@ package final class RuleSet: Sendable {
     /// The cluster in force when neither a rule nor a request names one: `main`, else the first.
     package let defaultCluster: Int
     let defaultReadRole: Role
-    /// What each rule asks of a request, and what it does. Two arrays, so that the warm path reads plain values only.
+    /// A first look at each rule, what it asks, and what it does: apart, so that the usual paths read plain values only.
+    let filters: [RuleFilter]
     let matchers: [RuleMatcher]
     let outcomes: [RuleOutcome]
     let rejections: [Refusal?]
@@ -53,6 +54,7 @@ package final class RuleSet: Sendable {
         rules = parts.rules
         defaultCluster = parts.defaultCluster
         defaultReadRole = parts.defaultReadRole
+        filters = parts.matchers.map(\.filter)
         matchers = parts.matchers
         outcomes = parts.outcomes
         rejections = parts.rejections

@@ -24,8 +24,14 @@ enum StatementDetails {
         if walk.isIncomplete { return nil }
         facts = walk.facts
         look(node.detail, at: message, &facts)
-        if number == Grammar.shared.selectNode, hasInto(message) { facts.kind = .ddl }
-        if walk.createsTemporary, node.detail != .drop { refuseTemporary(node.detail, message, &facts) }
+        // SELECT INTO is DDL. Its clause is in the first SELECT of a UNION, not in the UNION.
+        if number == Grammar.shared.selectNode, walk.hasInto { facts.kind = .ddl }
+        if walk.createsTemporary, node.detail == .explain, !runsItsParts {
+            // Even unrun it makes the session's temporary schema, which a standby refuses.
+            facts.writes = true
+        } else if walk.createsTemporary, node.detail != .drop {
+            refuseTemporary(node.detail, message, &facts)
+        }
         return facts
     }
 
@@ -139,8 +145,6 @@ enum StatementDetails {
     }
 
     // MARK: DDL
-
-    private static func hasInto(_ message: ProtobufMessage) -> Bool { message.has(fields.selectInto) }
 
     /// Allowed with ON COMMIT DROP inside a transaction, which leaves nothing behind; views and sequences have no such form.
     private static func refuseTemporary(

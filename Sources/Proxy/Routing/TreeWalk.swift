@@ -29,6 +29,7 @@ struct TreeWalk {
     var facts: StatementFacts
     /// A relation is created as temporary, by a word or by the schema pg_temp.
     private(set) var createsTemporary = false
+    private(set) var hasInto = false
     /// Too deep, or bytes that make no sense: the facts are not complete.
     private(set) var isIncomplete = false
 
@@ -127,6 +128,7 @@ struct TreeWalk {
             facts.hasRowLocks = true
             if runsItsParts { facts.writes = true }
         case .intoClause:
+            hasInto = true
             if runsItsParts { facts.writes = true }
             push(message, bytes, scope)
         case .execute:
@@ -170,7 +172,8 @@ struct TreeWalk {
             }
         }
         if let schema {
-            if isDDL, equal(schema, "pg_temp") { createsTemporary = true }
+            let isCreated = isDDL || parent.map { grammar.meeting(frames[$0].message) == .intoClause } ?? false
+            if isCreated, equal(schema, "pg_temp") { createsTemporary = true }
         } else if !isTarget(field, of: parent), isHidden(name, scope) {
             return
         }

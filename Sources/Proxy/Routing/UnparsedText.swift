@@ -1,76 +1,104 @@
 // What can be told of a text that was not parsed: enough that its length or its form cannot smuggle in what is refused.
 
 enum UnparsedText {
-    /// How many words of the beginning a command's form is looked for in.
-    private static let headWords = 6
-
     /// Refuses by the first keyword, and by calls of functions that change a session.
     static func judge(_ text: UnsafeRawBufferPointer, _ facts: inout StatementFacts) {
         var lexer = Lexer(text)
-        var head: [String] = []
-        var words = TailWords()
-        var previous: Lexer.Token = .other
+        var words = Words()
+        var isBlank = true
+        var previous = Lexer.Token.other
         while let token = lexer.next() {
+            if token != .semicolon { isBlank = false }
             switch token {
-            case .word(let word):
-                if head.count < headWords { head.append(word) }
-                words.note(word)
-            case .openParenthesis:
-                if case .word(let name) = previous, KnownFunctions.isRefusedUnparsed(name) {
-                    facts.refuse(name == "set_config" ? .setConfig : .sessionLock)
-                } else if previous == .escapedWord {
-                    facts.refuse(.unreadableName)
-                }
-            case .escapedWord, .semicolon, .other: break
+            case .word(let word): words.note(word, in: lexer)
+            case .openParenthesis: call(of: previous, in: lexer, &facts)
+            case .escapedWord, .semicolon, .other: words.noteOther()
             }
             previous = token
         }
-        if head.isEmpty, previous == .other || previous == .semicolon, isBlank(text) { return facts.refuse(.empty) }
-        if let refusal = refusal(head, words) { facts.refuse(refusal) }
+        if isBlank { return facts.refuse(.empty) }
+        if let refusal = refusal(words) { facts.refuse(refusal) }
     }
 
-    private static func isBlank(_ text: UnsafeRawBufferPointer) -> Bool {
-        var lexer = Lexer(text)
-        while let token = lexer.next() {
-            if token != .semicolon { return false }
+    private static func call(of name: Lexer.Token, in lexer: Lexer, _ facts: inout StatementFacts) {
+        switch name {
+        case .word(let word):
+            // The shortest name to look for is set_config; literals' digits and short words need no look-up.
+            guard word.count >= 10, word.count < 64 else { return }
+            let name = lexer.text(of: word)
+            guard KnownFunctions.isRefusedUnparsed(name) else { return }
+            facts.refuse(name == "set_config" ? .setConfig : .sessionLock)
+        case .escapedWord: facts.refuse(.unreadableName)
+        case .openParenthesis, .semicolon, .other: break
         }
-        return true
     }
 
-    /// Words that matter behind the command's own.
-    private struct TailWords {
+    /// The words of the beginning, and those further on that a command's form hangs on.
+    private struct Words {
+        var head: [String] = []
         var hasHold = false
         var hasClientStream = false
-        var hasPrepared = false
+        var createsTemporary = false
+        /// How much of INTO TEMP name was just read.
+        private var intoTemporary = 0
 
-        mutating func note(_ word: String) {
-            switch word {
-            case "hold": hasHold = true
-            case "stdin", "stdout": hasClientStream = true
-            case "prepared": hasPrepared = true
-            default: break
+        mutating func note(_ word: Lexer.Word, in lexer: Lexer) {
+            if head.count < 6 { head.append(lexer.text(of: word)) }
+            if lexer.isWord(word, "hold") { hasHold = true }
+            if lexer.isWord(word, "stdin") || lexer.isWord(word, "stdout") { hasClientStream = true }
+            noteInto(word, lexer)
+        }
+
+        mutating func noteOther() { intoTemporary = 0 }
+
+        /// SELECT … INTO TEMP name. A table that is called temp, as in INSERT INTO temp VALUES, is none.
+        private mutating func noteInto(_ word: Lexer.Word, _ lexer: Lexer) {
+            if lexer.isWord(word, "into") {
+                intoTemporary = 1
+            } else if intoTemporary == 1, lexer.isWord(word, "temp") || lexer.isWord(word, "temporary") {
+                intoTemporary = 2
+            } else if intoTemporary == 1, lexer.isWord(word, "local") || lexer.isWord(word, "global") {
+                intoTemporary = 1
+            } else {
+                if intoTemporary == 2, !head.contains("insert"), !Words.insertSources.contains(lexer.text(of: word)) {
+                    createsTemporary = true
+                }
+                intoTemporary = 0
             }
+        }
+
+        /// What follows the table of an INSERT.
+        private static let insertSources: Set<String> = [
+            "select", "values", "default", "as", "overriding", "with", "table",
+        ]
+
+        /// CREATE [OR REPLACE] [LOCAL | GLOBAL] TEMP.
+        var isCreateTemporary: Bool {
+            let skipped = ["create", "or", "replace", "local", "global"]
+            guard head.first == "create", let object = head.first(where: { !skipped.contains($0) }) else {
+                return false
+            }
+            return object == "temp" || object == "temporary"
         }
     }
 
-    private static func refusal(_ head: [String], _ words: TailWords) -> Refusal? {
-        let second = head.count > 1 ? head[1] : ""
-        switch head.first {
+    private static func refusal(_ words: Words) -> Refusal? {
+        let second = words.head.count > 1 ? words.head[1] : ""
+        switch words.head.first {
         case "begin", "start": return .begin
-        case "commit", "end": return words.hasPrepared && second == "prepared" ? .twoPhase : .commit
+        case "commit", "end": return second == "prepared" ? .twoPhase : .commit
         case "abort": return .rollback
-        case "rollback": return second == "prepared" ? .twoPhase : head.contains("to") ? nil : .rollback
+        case "rollback": return second == "prepared" ? .twoPhase : words.head.contains("to") ? nil : .rollback
         case "prepare": return second == "transaction" ? .twoPhase : .prepare
         case "execute", "deallocate": return .prepare
-        case "set": return second == "local" || second == "transaction" || second == "constraints" ? nil : .set
+        case "set": return ["local", "transaction", "constraints"].contains(second) ? nil : .set
         case "reset": return .set
         case "listen", "unlisten": return .listen
         case "discard": return .discard
         case "load": return .load
         case "declare": return words.hasHold ? .cursorWithHold : nil
         case "copy": return words.hasClientStream ? .copyFromClient : nil
-        case "create": return head.contains("temp") || head.contains("temporary") ? .temporary : nil
-        default: return nil
+        default: return words.isCreateTemporary || words.createsTemporary ? .temporary : nil
         }
     }
 }
