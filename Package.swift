@@ -89,7 +89,8 @@ let tests: [Target] = [
     .testTarget(name: "UpstreamTests", dependencies: ["Upstream", "TestKit"], swiftSettings: house),
     .testTarget(name: "DaemonTests", dependencies: ["Daemon", "TestKit", "pointsman"], swiftSettings: house),
     .testTarget(
-        name: "PointsmanClientTests", dependencies: ["PointsmanClient", "TestKit", "Wire", "pointsman"], swiftSettings: house),
+        name: "PointsmanClientTests", dependencies: ["PointsmanClient", "TestKit", "Wire", "pointsman"],
+        swiftSettings: house),
     .testTarget(name: "MessageBoardTests", dependencies: ["MessageBoard"], swiftSettings: house),
 ]
 

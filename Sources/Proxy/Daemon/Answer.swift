@@ -100,7 +100,8 @@ enum Answer {
         case .queueFull, .waitedTooLong, .draining, .tooManyClients: .shed
         case .poolDown, .notForwarded: .unavailable
         case .timedOutWaiting: .timeout
-        case .timedOut(let effect): Outcome.retryAfterLoss(stage: .sent, effect: effect) == .unknown ? .unknown : .timeout
+        case .timedOut(let effect):
+            Outcome.retryAfterLoss(stage: .sent, effect: effect) == .unknown ? .unknown : .timeout
         case .cancelledBeforeRunning: .cancelled
         case .lost(let retry, _): retry == .unknown ? .unknown : .unavailable
         default: .refused
@@ -138,7 +139,8 @@ enum Answer {
         case .waitedTooLong(let pool, let wait): "no connection of pool \"\(pool)\" fell idle within \(wait)"
         case .poolDown(let pool): "pool \"\(pool)\" has no usable server connection"
         case .notForwarded(let words): "PgBouncer did not forward the statement: \(words)"
-        case .timedOutWaiting(let pool): "the deadline passed while waiting for pool \"\(pool)\": the statement did not run"
+        case .timedOutWaiting(let pool):
+            "the deadline passed while waiting for pool \"\(pool)\": the statement did not run"
         case .timedOut: "the deadline passed, and no answer to the cancel came in time"
         case .cancelledBeforeRunning: "cancelled before it ran"
         case .draining: "the daemon is draining: connect again"

@@ -140,7 +140,8 @@ final class ClientDriver {
                 return machine.unanswered > before
             case .tooLong:
                 refuseUnfinished(
-                    Request(unfinished: UnsafeRawBufferPointer(bytes), error: .lineTooLong(limit: Int32(limits.maxLine))))
+                    Request(
+                        unfinished: UnsafeRawBufferPointer(bytes), error: .lineTooLong(limit: Int32(limits.maxLine))))
                 return true
             case .line(let length):
                 lineDeadline = UInt64.max

@@ -39,4 +39,3 @@ struct ClientSession {
         if options.present.contains(.timeout) { timeoutMilliseconds = options.timeoutMilliseconds }
     }
 }
-

@@ -5,7 +5,7 @@ import Telemetry
 
 /// Where counters move: once for each answer, when its last line is written.
 extension ClientDriver {
-    /// - Parameter exchange: nil for what no pool had to do with.
+    /// Counts one answer; `exchange` is nil for what no pool had to do with.
     func countAnswer(_ exchange: Exchange?, _ result: RequestResult) {
         counters.add(.requests)
         let telemetry = telemetry(of: exchange)

@@ -146,6 +146,7 @@ extension ClientDriver {
         writeCompletion("KILL", id: idBytes(of: pending))
         requestAnswered()
         worker.log.notice("client_killed", metadata: ["conn": "\(number)"])
+        victim.listener.counters.add(.cut(.killed))
         victim.hangUp()
     }
 

@@ -52,6 +52,7 @@ extension ClientDriver {
         let count = result.columnCount
         var valueBytes = 0
         for column in 0..<count { valueBytes &+= result.value(0, column)?.count ?? 0 }
+        exchange.pool?.telemetry.counters.add(.bytesFromServer, valueBytes)
         let bound = ReplyWriter.boundOfRow(columns: count, valueBytes: valueBytes)
         let first = isFirst(exchange)
         let memory = UnsafeMutableRawBufferPointer(
@@ -136,7 +137,8 @@ extension ClientDriver {
         attributes: (inout ReplyWriter) -> Void = { _ in }
     ) {
         let tag = UnsafeRawBufferPointer(start: tag.utf8Start, count: tag.utf8CodeUnitCount)
-        let bound = ReplyWriter.boundOfCompletion(idBytes: id.count, tagBytes: tag.count) + Self.receiptBound + extraBytes
+        let bound =
+            ReplyWriter.boundOfCompletion(idBytes: id.count, tagBytes: tag.count) + Self.receiptBound + extraBytes
         write(bound, for: nil) { writer in
             writer.beginCompletion(id: id, tag: tag, rows: rows)
             attributes(&writer)
@@ -159,7 +161,8 @@ extension ClientDriver {
             + 2 * outcome.fields.reduce(0) { $0 + $1.bytes.count + 4 } + receiptBytes(exchange)
         write(bound, for: exchange) { writer in
             writer.beginError(
-                id: id, sqlstate: outcome.sqlstate, severity: outcome.severity, retry: retry.wire, message: outcome.message)
+                id: id, sqlstate: outcome.sqlstate, severity: outcome.severity, retry: retry.wire,
+                message: outcome.message)
             for field in outcome.fields { writer.attribute(field.key, field.bytes) }
             writer.attribute("src", "server")
             if let pool = exchange.pool { pool.nameBytes.withUnsafeBytes { writer.attribute("pool", $0) } }

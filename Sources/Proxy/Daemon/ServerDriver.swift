@@ -67,9 +67,13 @@ final class ServerDriver {
         lastError = ""
         waiting = .connection
         timer?.set(at: worker.loop.now &+ UInt64(pool.settings.connectTimeoutMilliseconds) &* 1_000_000)
-        guard let link = ServerLink(conninfo: pool.settings.conninfo.value, onNotice: { [unowned self] notice in
-            deliverNotice(notice)
-        }) else {
+        guard
+            let link = ServerLink(
+                conninfo: pool.settings.conninfo.value,
+                onNotice: { [unowned self] notice in
+                    deliverNotice(notice)
+                })
+        else {
             close(reason: "out of memory")
             return
         }
@@ -139,6 +143,7 @@ final class ServerDriver {
                 link.connection.send(sql: $0, parameterCount: 0, values: nil)
             }
         } else if let client = exchange.client {
+            pool.telemetry.counters.add(.bytesToServer, Int(exchange.request.byteCount))
             sent = client.withStatement(of: exchange) { sql, count, values in
                 link.connection.send(sql: sql, parameterCount: count, values: values)
             }
@@ -363,7 +368,8 @@ final class ServerDriver {
         if !worker.startCancel(of: link, for: self) { close(reason: "too many cancels are under way", as: .stuck) }
     }
 
-    func cancelReturned() {
+    func cancelReturned(isDelivered: Bool) {
+        if !isDelivered { pool.telemetry.counters.add(.cancelsFailed) }
         switch machine.cancelReturned() {
         case .none: break
         case .stillBusy:

@@ -15,6 +15,7 @@ package enum SettingsFile {
     /// - Parameters:
     ///   - path: the file.
     ///   - running: the settings in force; what a reload cannot change is refused then.
+    /// - Returns: the settings, or every complaint.
     package static func check(_ path: String, replacing running: Settings? = nil) -> Outcome {
         let text: [UInt8]
         switch read(path) {

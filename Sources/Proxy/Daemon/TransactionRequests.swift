@@ -100,7 +100,8 @@ extension ClientDriver {
             machine.transactionEnded(committed: isCommitted)
             if succeeded, !isCommitted {
                 // COMMIT of a failed transaction is answered ROLLBACK by the server: never success here.
-                writeError(.commitOfFailedTransaction, id: idBytes(of: exchange), insideTransaction: true, exchange: exchange)
+                writeError(
+                    .commitOfFailedTransaction, id: idBytes(of: exchange), insideTransaction: true, exchange: exchange)
             } else {
                 writeOutcome(of: exchange, insideTransaction: false)
             }
@@ -108,7 +109,8 @@ extension ClientDriver {
         case .rollback(let answersCommit):
             machine.transactionEnded(committed: false)
             if answersCommit, succeeded {
-                writeError(.commitOfFailedTransaction, id: idBytes(of: exchange), insideTransaction: true, exchange: exchange)
+                writeError(
+                    .commitOfFailedTransaction, id: idBytes(of: exchange), insideTransaction: true, exchange: exchange)
             } else {
                 writeOutcome(of: exchange, insideTransaction: false)
             }

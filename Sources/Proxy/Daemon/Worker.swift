@@ -108,8 +108,12 @@ final class Worker {
         let context = try ListenerContext(settings)
         do throws(ListenerError) {
             let listener = try Listener(
-                loop: loop, path: settings.unix.value, mode: mode_t(settings.mode), group: context.group
-            ) { [unowned self] descriptor in accepted(descriptor, context) }
+                loop: loop, path: settings.unix.value, mode: mode_t(settings.mode), group: context.group,
+                onTurnedAway: { [unowned self] descriptor in
+                    context.counters.add(.acceptFailures)
+                    sayLast(.tooManyClients(clients.count), to: descriptor)
+                },
+                onAccept: { [unowned self] descriptor in accepted(descriptor, context) })
             listeners.append(listener)
             contexts.append(context)
         } catch {
@@ -123,7 +127,8 @@ final class Worker {
             turnAway(descriptor, .notAllowed)
             listener.counters.add(.rejected(.peer))
             log.warning(
-                "client_refused", metadata: ["listener": "\(listener.name)", "uid": "\(peer.map { "\($0.user)" } ?? "?")"])
+                "client_refused",
+                metadata: ["listener": "\(listener.name)", "uid": "\(peer.map { "\($0.user)" } ?? "?")"])
             return
         }
         let limit = snapshot.settings.server.maxClients
@@ -132,18 +137,23 @@ final class Worker {
             return turnAway(descriptor, .tooManyClients(limit))
         }
         listener.counters.add(.accepted)
+        listener.counters.add(.current)
         let number = nextClient
         nextClient += 1
         clients[number] = ClientDriver(
             descriptor: descriptor, number: number, cancelKey: random(), peer: peer, listener: listener, worker: self)
     }
 
-    /// One E line, as far as the socket takes it, and the end.
     private func turnAway(_ descriptor: Int32, _ answer: Answer) {
+        sayLast(answer, to: descriptor)
+        Glibc.close(descriptor)
+    }
+
+    /// One E line, as far as the socket takes it.
+    private func sayLast(_ answer: Answer, to descriptor: Int32) {
         let after = answer.afterMilliseconds.map { "\tafter_ms=\($0)" } ?? ""
         let line = "E\t-\t\(answer.sqlstate)\tFATAL\t\(answer.retry.rawValue)\t\(answer.message)\tsrc=router\(after)\n"
         _ = Array(line.utf8).withUnsafeBytes { send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
-        Glibc.close(descriptor)
     }
 
     func client(numbered number: UInt64) -> ClientDriver? { clients[number] }
@@ -152,6 +162,7 @@ final class Worker {
 
     func clientClosed(_ client: ClientDriver) {
         clients[client.number] = nil
+        client.listener.counters.add(.current, -1)
         // The driver may be running right now: it lives until the turn is over.
         loop.atEndOfTurn { withExtendedLifetime(client) {} }
         perform(drain.clientGone(clients: clients.count))
@@ -191,7 +202,7 @@ final class Worker {
     private func cancelsReturned() {
         for outcome in cancels.drain() {
             guard let server = cancelling.removeValue(forKey: outcome.id) else { continue }
-            if server.cancelNumber == outcome.id { server.cancelReturned() }
+            if server.cancelNumber == outcome.id { server.cancelReturned(isDelivered: outcome.isDelivered) }
         }
     }
 
@@ -214,7 +225,9 @@ final class Worker {
     }
 
     private func adopt(_ settings: Settings, _ asker: UInt64?) {
-        guard let next = Snapshot.make(settings) else { preconditionFailure("settings that were checked do not compile") }
+        guard let next = Snapshot.make(settings) else {
+            preconditionFailure("settings that were checked do not compile")
+        }
         if settings.server.logLevel != snapshot.settings.server.logLevel {
             log.logLevel = Logger.Level(rawValue: settings.server.logLevel.rawValue) ?? log.logLevel
         }

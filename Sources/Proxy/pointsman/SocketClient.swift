@@ -66,7 +66,7 @@ final class SocketClient {
 
     private static var lastError: String { String(cString: strerror(errno)) }
 
-    /// - Parameter onRow: gets each row as it comes; without it they are collected.
+    /// Sends one request and waits for its whole reply.
     func request(
         _ verb: Verb, options: [RequestLine.Option] = [], text: String = "", parameters: [String?] = []
     ) throws -> Result {

@@ -112,7 +112,8 @@ private func show(_ result: SocketClient.Result, json: Bool) throws {
     case .failed(let failure):
         let more = failure.attributes.filter { ["D", "H"].contains($0.key) }.map { "\n  \($0.value)" }.joined()
         throw ServerFailure(
-            description: "\(failure.severity) \(failure.sqlstate) (retry: \(failure.retry.name)): \(failure.message)\(more)")
+            description:
+                "\(failure.severity) \(failure.sqlstate) (retry: \(failure.retry.name)): \(failure.message)\(more)")
     case .completed(let completion):
         let names = result.columns.map(\.name)
         if json {
