@@ -87,7 +87,7 @@ struct ReferenceTests {
             }
         }
         #expect(try notes(base) == [])
-        #expect(try notes(base + "size = 3\nqueue = 4\n[server]\ndrain_timeout = \"1s\"\n") == [])
+        #expect(try notes(base + "queue_timeout = \"3s\"\n[server]\ndrain_timeout = \"1s\"\n") == [])
         #expect(try notes("# a line more\n" + base) == [])
         // Only the passfile differs, which no view shows.
         #expect(
@@ -101,7 +101,7 @@ struct ReferenceTests {
         let without = base.split(separator: "\n").prefix(7).joined(separator: "\n")
         #expect(
             try notes(without)
-                == ["cluster", "conninfo", "role"].map {
+                == ["cluster", "conninfo", "queue", "role", "size"].map {
                     "1:1: `pool.standby.\($0)` needs a restart to go away"
                 })
     }

@@ -179,9 +179,10 @@ package struct SettingEntry: Sendable, Equatable {
 
 /// What `Settings.parse` makes of a file.
 package struct ParsedSettings: Sendable {
-    /// What could be read, so that others can judge it in the same run. Listeners and pools without what they need, and
-    /// rules and expectations with any mistake, are left out; so expectations are not to be run on it. Nil when the text
-    /// is no TOML. Fit to run with only when there are no complaints: see `settings`.
+    /// What could be read, so that the router can judge the rest in the same run: rules with a mistake are left out, and
+    /// with any mistake all expectations; listeners and pools are there as far as their names are known, with something
+    /// harmless for what is missing. Nil when the text is no TOML. Only fit to run with when there are no complaints: see
+    /// `settings`.
     package let draft: Settings?
     /// In the order of the file.
     package let complaints: [Complaint]

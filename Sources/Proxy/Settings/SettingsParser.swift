@@ -61,7 +61,9 @@ struct SettingsParser {
         let expectations = expectationSettings(several(sections, "expect"))
         return Settings(
             file: file, server: server, listeners: listeners, pools: pools, rules: rules,
-            defaultRoute: defaultRoute, expectations: expectations, entries: entries)
+            defaultRoute: defaultRoute,
+            // They would fail for the mistakes elsewhere.
+            expectations: reader.complaints.isEmpty ? expectations : [], entries: entries)
     }
 
     // MARK: Sections, by their shape in the file

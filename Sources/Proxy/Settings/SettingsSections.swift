@@ -33,11 +33,12 @@ extension SettingsParser {
                     paths[path.value] = path.position
                 }
             }
-            guard let name = values.text("name"), let path = values.text("unix") else { continue }
+            guard let name = values.text("name") else { continue }
             note(values, as: "listen.\(name.value)")
             result.append(
                 ListenerSettings(
-                    name: name, unix: path,
+                    name: name,
+                    unix: values.text("unix") ?? Located("", at: values.position),
                     mode: UInt16(values.number("mode")),
                     group: values.text("group"),
                     level: values.word("level", as: ListenerLevel.self),
@@ -51,6 +52,10 @@ extension SettingsParser {
     mutating func poolSettings(_ sections: [(name: Located<String>, values: SectionValues)]) -> [PoolSettings] {
         var result: [PoolSettings] = []
         var clusters = Clusters()
+        // A role that cannot be read is taken, in the draft, for the one that the cluster lacks.
+        let withPrimary = Set(
+            sections.filter { $0.values.text("role")?.value == PoolRole.primary.rawValue }
+                .map { $0.values.text("cluster")?.value ?? Settings.mainCluster })
         for (name, values) in sections {
             register(name, as: .pool)
             check(conninfo: values.text("conninfo"))
@@ -59,15 +64,17 @@ extension SettingsParser {
             // Known even when its role is not: one mistake is one complaint.
             register(cluster, as: .cluster)
             if let role, !values.isBroken("cluster") {
-                clusters.add(name, to: cluster.value, as: role.value, at: values.position)
+                clusters.add(name.value, to: cluster.value, as: role.value, at: values.position)
             } else {
                 clusters.isUnclear = true
             }
-            guard let conninfo = values.text("conninfo"), let role else { continue }
             note(values, as: "pool.\(name.value)")
             result.append(
                 PoolSettings(
-                    name: name, cluster: cluster, conninfo: conninfo, role: role,
+                    name: name, cluster: cluster,
+                    conninfo: values.text("conninfo") ?? Located("", at: values.position),
+                    role: role
+                        ?? Located(withPrimary.contains(cluster.value) ? .standby : .primary, at: values.position),
                     size: values.number("size"),
                     queue: values.number("queue"),
                     queueTimeoutMilliseconds: values.number("queue_timeout"),
@@ -84,7 +91,7 @@ extension SettingsParser {
         struct Cluster {
             let name: String
             let position: SourcePosition
-            var primaries: [Located<String>] = []
+            var primaries: [(name: String, position: SourcePosition)] = []
         }
 
         /// In the order of the file.
@@ -94,12 +101,12 @@ extension SettingsParser {
         var isUnclear = false
 
         mutating func add(
-            _ pool: Located<String>, to name: String, as role: PoolRole, at position: SourcePosition
+            _ pool: String, to name: String, as role: PoolRole, at position: SourcePosition
         ) {
             let index = indexes[name] ?? all.count
             if index == all.count { all.append(Cluster(name: name, position: position)) }
             indexes[name] = index
-            if role == .primary { all[index].primaries.append(pool) }
+            if role == .primary { all[index].primaries.append((pool, position)) }
         }
     }
 
@@ -114,7 +121,7 @@ extension SettingsParser {
             }
             for other in cluster.primaries.dropFirst() {
                 reader.complain(
-                    "the cluster `\(cluster.name)` has a primary already: `\(first.value)` of line "
+                    "the cluster `\(cluster.name)` has a primary already: `\(first.name)` of line "
                         + "\(first.position.line)", at: other.position)
             }
         }
