@@ -13,6 +13,10 @@ enum ReferenceParser {
         var closing = false
     }
 
+    private static let verbs = Dictionary(uniqueKeysWithValues: Verb.allCases.map { ("\($0.name)", $0) })
+    private static let keys = Dictionary(uniqueKeysWithValues: OptionKey.allCases.map { ("\($0.name)", $0) })
+    private static let idBytes = Set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-".utf8)
+
     static func parse(_ line: [UInt8]) -> Outcome {
         do {
             return try request(line)
@@ -29,14 +33,12 @@ enum ReferenceParser {
         let head = fields.removeFirst()
         let verbBytes = head.prefix { $0 != 0x20 }
         let verbName = String(decoding: verbBytes, as: UTF8.self).uppercased()
-        guard verbBytes.allSatisfy({ $0 < 0x80 }), let verb = Verb.allCases.first(where: { "\($0.name)" == verbName })
-        else { throw Refusal(closing: true) }
+        guard verbBytes.allSatisfy({ $0 < 0x80 }), let verb = verbs[verbName] else { throw Refusal(closing: true) }
         var rest = head.dropFirst(verbBytes.count)
         rest = rest.drop { $0 == 0x20 }
-        let idBytes = rest.prefix { $0 != 0x20 }
-        let letters = Set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-".utf8)
-        guard (1...32).contains(idBytes.count), letters.isSuperset(of: idBytes) else { throw Refusal() }
-        rest = rest.dropFirst(idBytes.count)
+        let id = rest.prefix { $0 != 0x20 }
+        guard isID(id) else { throw Refusal() }
+        rest = rest.dropFirst(id.count)
         guard String(validating: content, as: UTF8.self) != nil else { throw Refusal() }
 
         var options: [String] = []
@@ -52,8 +54,8 @@ enum ReferenceParser {
             options.append(try self.option(String(decoding: option, as: UTF8.self), of: verb, after: options))
             rest = rest.dropFirst(option.count)
         }
-        let keys = Set(options.map { $0.prefix { $0 != "=" } })
-        if keys.contains("conn") != keys.contains("key") { throw Refusal() }
+        let given = Set(options.map { $0.prefix { $0 != "=" } })
+        if given.contains("conn") != given.contains("key") { throw Refusal() }
         guard let text = try unescaped(rest) else { throw Refusal() }
         guard takes(text, verb) else { throw Refusal() }
         if !fields.isEmpty, verb != .query { throw Refusal() }
@@ -63,14 +65,14 @@ enum ReferenceParser {
             parameters.append(field.elementsEqual("\\N".utf8) ? nil : try unescaped(field))
         }
         return .request(
-            verb: verb, id: String(decoding: idBytes, as: UTF8.self), options: options, text: text,
+            verb: verb, id: String(decoding: id, as: UTF8.self), options: options, text: text,
             parameters: parameters)
     }
 
     private static func option(_ text: String, of verb: Verb, after options: [String]) throws(Refusal) -> String {
         guard options.count < 16, text.utf8.allSatisfy({ (0x21...0x7E).contains($0) }) else { throw Refusal() }
         let parts = text.dropFirst().split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-        guard let key = OptionKey.allCases.first(where: { "\($0.name)" == parts[0] }),
+        guard let key = keys[String(parts[0])],
             verb.form.options.contains(OptionKeys(key)),
             key == .after || !options.contains(where: { $0 == parts[0] || $0.hasPrefix(parts[0] + "=") })
         else { throw Refusal() }
@@ -91,7 +93,7 @@ enum ReferenceParser {
         case .iso: return ["rc", "rr", "ser"].contains(value)
         case .conn: return (number() ?? 0) > 0
         case .key: return value.count <= 16 && value.allSatisfy(\.isHexDigit)
-        case .salt: return value.count <= 16 && value.allSatisfy { $0.isLetter || $0.isNumber || "._-".contains($0) }
+        case .salt: return value.count <= 16 && isID(value.utf8)
         case .app, .using, .pool, .after, .tag, .tp, .session: return true
         }
     }
@@ -103,10 +105,12 @@ enum ReferenceParser {
         case .statement, .name: !text.isEmpty
         case .version: text.utf8.allSatisfy { (0x30...0x39).contains($0) } && (1...999_999_999).contains(Int(text) ?? 0)
         case .connection: text.utf8.allSatisfy { (0x30...0x39).contains($0) } && (UInt64(text) ?? 0) > 0
-        case .request:
-            (1...32).contains(text.utf8.count)
-                && text.unicodeScalars.allSatisfy { $0.isASCII && ($0.properties.isAlphabetic || "0123456789._-".unicodeScalars.contains($0)) }
+        case .request: isID(text.utf8)
         }
+    }
+
+    private static func isID(_ bytes: some Collection<UInt8>) -> Bool {
+        (1...32).contains(bytes.count) && idBytes.isSuperset(of: bytes)
     }
 
     private static func unescaped(_ field: ArraySlice<UInt8>) throws(Refusal) -> String? {

@@ -143,7 +143,8 @@ private func bytes(_ texts: String..., body: ([UnsafeRawBufferPointer]) -> Void)
     }
 
     @Test(arguments: [
-        ("SELECT 5", "SELECT\t5"), ("INSERT 0 1", "INSERT\t1"), ("UPDATE 18446744073709551615", "UPDATE\t18446744073709551615"),
+        ("SELECT 5", "SELECT\t5"), ("INSERT 0 1", "INSERT\t1"),
+        ("UPDATE 18446744073709551615", "UPDATE\t18446744073709551615"),
         ("CREATE TABLE", "CREATE TABLE\t\\N"), ("BEGIN", "BEGIN\t\\N"), ("SELECT 0", "SELECT\t0"), ("", "\t\\N"),
         ("COPY 12", "COPY\t12"), ("TAG 1x", "TAG 1x\t\\N"), ("42", "42\t\\N"),
     ])
@@ -169,17 +170,19 @@ private func bytes(_ texts: String..., body: ([UnsafeRawBufferPointer]) -> Void)
                 $0.beginCompletion(id: parts[0], tag: parts[1], rows: UInt64.max)
                 $0.attribute("pool", parts[2])
                 $0.attribute("us", UInt64.max)
-                $0.attribute("tx", "I" as StaticString)
+                $0.attribute("tx", "I")
                 $0.attribute("rule", parts[3])
                 $0.endLine()
             }
             #expect(
                 text(line)
-                    == "C\t1\tSELECT\t18446744073709551615\tpool=standby\tus=18446744073709551615\ttx=I\trule=a=b\\tc\n")
+                    == "C\t1\tSELECT\t18446744073709551615\tpool=standby\tus=18446744073709551615\ttx=I\trule=a=b\\tc\n"
+            )
         }
     }
 
-    @Test(arguments: [0, 1, 9, 10, 11, 99, 100, 101, 999_999_999, 1_000_000_000, 9_999_999_999_999_999_999] as [UInt64])
+    @Test(
+        arguments: [0, 1, 9, 10, 11, 99, 100, 101, 999_999_999, 1_000_000_000, 9_999_999_999_999_999_999] as [UInt64])
     func decimals(_ number: UInt64) {
         let line = written(bound: ReplyWriter.boundOfAttribute(keyBytes: 2, valueBytes: 20)) {
             $0.attribute("us", number)
@@ -211,6 +214,45 @@ private func bytes(_ texts: String..., body: ([UnsafeRawBufferPointer]) -> Void)
             }
             #expect(text(line) == "E\t-\t08P01\t\tunknown\t\n")
         }
+    }
+
+    @Test func theDaemonsOwnWords() {
+        let table = written(
+            bound: ReplyWriter.boundOfColumns(2, nameBytes: 11, idBytes: 1)
+                + ReplyWriter.boundOfRow(columns: 4, valueBytes: 40)
+                + ReplyWriter.boundOfCompletion(idBytes: 1, tagBytes: 5)
+                + ReplyWriter.boundOfAttribute(keyBytes: 4, valueBytes: 4)
+        ) { writer in
+            bytes("3") { id in
+                writer.beginColumns(id: id[0])
+                writer.column(oid: 25, name: "pool")
+                writer.column(oid: 20, name: "waiting")
+                writer.endLine()
+                writer.beginRow()
+                writer.value("standby" as StaticString)
+                writer.value(UInt64.max)
+                writer.value("a\tb")
+                writer.value("")
+                writer.endLine()
+                writer.beginCompletion(id: id[0], tag: "STATS", rows: 1)
+                writer.attribute("rule", "a\\b")
+                writer.endLine()
+            }
+        }
+        #expect(
+            text(table) == "T\t3\t25\tpool\t20\twaiting\nD\tstandby\t18446744073709551615\ta\\tb\t\n"
+                + "C\t3\tSTATS\t1\trule=a\\\\b\n")
+        let error = WireError.badEscape(0x64, at: 5)
+        let bound = ReplyWriter.boundOfError(
+            idBytes: 1, severityBytes: 5, messageBytes: error.message.utf8.count)
+        let line = written(bound: bound) { writer in
+            bytes("4") { id in
+                writer.beginError(
+                    id: id[0], sqlstate: error.sqlstate, severity: "ERROR", retry: .never, message: error.message)
+                writer.endLine()
+            }
+        }
+        #expect(text(line).hasPrefix("E\t4\t08P01\tERROR\tnever\t\\\\d at byte 6 is no escape"))
     }
 
     @Test func notices() {

@@ -10,34 +10,40 @@ import Testing
 
     /// Pieces that a request is made of, right and wrong.
     private static let pieces: [String] = [
-        "Q", "q", "BEGIN", "COMMIT", "ROUTE", "CANCEL", "HELLO", "STATS", "PING", "KILL", " ", " ", " ", " ", "  ", "\t",
+        "Q", "q", "BEGIN", "COMMIT", "ROUTE", "CANCEL", "HELLO", "STATS", "PING", "KILL", " ", " ", " ", " ", "  ",
+        "\t",
         "\t", "\t", "1", "a.b-c_9", "@", "@ro", "@token", "@lag=5", "@lag=", "@timeout=0", "@timeout=9", "@after=x.y",
         "@tag=t", "@tag=" + String(repeating: "t", count: 65), "@route=standby", "@pool=p", "@iso=rr", "@conn=1",
         "@key=ff", "@salt=s", "@app=a", "@Lag", "=", "SELECT 1", "x", "\\\\", "\\t", "\\n", "\\r", "\\N", "\\d", "\\",
         "\r", "\0", "ü", "€", "😀", "\u{1}", "\u{7F}", "some longer text of more than sixteen bytes",
     ]
 
+    private static let verbs = Verb.allCases.map { "\($0.name)" }
+
     private static func line(_ random: inout SeededGenerator) -> [UInt8] {
         var bytes: [UInt8] = []
+        func append(_ pieces: some Collection<String>) { bytes += (pieces.randomElement(using: &random) ?? "").utf8 }
         switch Int.random(in: 0..<8, using: &random) {
         case 0:
             // Bytes of any kind.
-            for _ in 0..<Int.random(in: 0...40, using: &random) { bytes.append(UInt8.random(in: 0...255, using: &random)) }
+            for _ in 0..<Int.random(in: 0...40, using: &random) {
+                bytes.append(UInt8.random(in: 0...255, using: &random))
+            }
         case 1:
             // Pieces in any order.
-            for _ in 0..<Int.random(in: 0...14, using: &random) { bytes += pieces.randomElement(using: &random)?.utf8 ?? "".utf8 }
+            for _ in 0..<Int.random(in: 0...14, using: &random) { append(pieces) }
         default:
             // The shape of a request, and pieces where they belong.
-            bytes += Array("\(Verb.allCases.randomElement(using: &random)?.name ?? "Q") 1".utf8)
-            if Bool.random(using: &random) { bytes = Array("Q r-7".utf8) }
+            let verb = Bool.random(using: &random) ? verbs[Int.random(in: 0..<verbs.count, using: &random)] : "Q"
+            bytes += "\(verb) r-7".utf8
             for _ in 0..<Int.random(in: 0...3, using: &random) {
                 bytes.append(0x20)
-                bytes += Array((pieces[24...].randomElement(using: &random) ?? "").utf8)
+                append(pieces[24...])
             }
-            bytes += Array([" x", " 12", "", " ", " SELECT"].randomElement(using: &random)?.utf8 ?? "".utf8)
+            append([" x", " 12", "", " ", " SELECT"])
             for _ in 0..<Int.random(in: 0...5, using: &random) {
                 bytes.append(0x09)
-                bytes += Array((pieces[38...].randomElement(using: &random) ?? "").utf8)
+                append(pieces[38...])
             }
         }
         if Int.random(in: 0..<6, using: &random) == 0, !bytes.isEmpty {
@@ -90,15 +96,21 @@ import Testing
 
     /// UTF-8: every sequence of one and two bytes, and three and four bytes at their edges, alone and behind a run.
     @Test func invalidUTF8IsFoundWhereItIs() {
-        let leads: [UInt8] = [0x7F, 0x80, 0xBF, 0xC0, 0xC1, 0xC2, 0xDF, 0xE0, 0xE1, 0xEC, 0xED, 0xEE, 0xEF, 0xF0, 0xF1, 0xF3,
-            0xF4, 0xF5, 0xFF]
+        let leads: [UInt8] = [
+            0x7F, 0x80, 0xBF, 0xC0, 0xC1, 0xC2, 0xDF, 0xE0, 0xE1, 0xEC, 0xED, 0xEE, 0xEF, 0xF0, 0xF1, 0xF3, 0xF4, 0xF5,
+            0xFF,
+        ]
         let next: [UInt8] = [0x00, 0x7F, 0x80, 0x8F, 0x90, 0x9F, 0xA0, 0xBF, 0xC0, 0xFF]
         var sequences: [[UInt8]] = (0...255).map { [$0] }
-        for first in UInt8.min...UInt8.max { for second in UInt8.min...UInt8.max { sequences.append([first, second]) } }
+        for first in UInt8.min...UInt8.max {
+            for second in UInt8.min...UInt8.max { sequences.append([first, second]) }
+        }
         for lead in leads {
-            for second in next { for third in next { sequences.append([lead, second, third]) } }
             for second in next {
-                for third in next { for fourth in next { sequences.append([lead, second, third, fourth]) } }
+                for third in next {
+                    sequences.append([lead, second, third])
+                    for fourth in next { sequences.append([lead, second, third, fourth]) }
+                }
             }
         }
         let memory = GuardedMemory([UInt8](repeating: 0x61, count: 16))
@@ -128,7 +140,9 @@ import Testing
 
 extension UnsafeMutableRawBufferPointer {
     /// The last eight bytes, which stand right before the line.
-    fileprivate var last8: UnsafeMutableRawBufferPointer { UnsafeMutableRawBufferPointer(rebasing: self[(count - 8)...]) }
+    fileprivate var last8: UnsafeMutableRawBufferPointer {
+        UnsafeMutableRawBufferPointer(rebasing: self[(count - 8)...])
+    }
 }
 
 extension ReferenceParser.Outcome {
@@ -144,9 +158,10 @@ extension ReferenceParser.Outcome {
             var expected: [String: String] = [:]
             var after: [String] = []
             for option in options {
-                let parts = option.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
-                if parts[0] == "after" { after.append(parts[1]) }
-                expected[parts[0]] = parts[0] == "after" ? "" : parts.count == 2 ? parts[1] : ""
+                let key = String(option.prefix { $0 != "=" })
+                let value = String(option.dropFirst(key.count + 1))
+                if key == "after" { after.append(value) }
+                expected[key] = key == "after" ? "" : value
             }
             let found = Dictionary(uniqueKeysWithValues: parsed.options.map { ("\($0.key.name)", $0.value) })
             return verb == otherVerb && id == otherID && text == otherText && parameters == otherParameters

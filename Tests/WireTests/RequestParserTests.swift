@@ -32,7 +32,8 @@ struct GoodLine: Sendable, CustomTestStringConvertible {
             line: "Q 5 @after=1.0/36B0FA0.5f2c91aa @wait=50 SELECT * FROM nope\n", verb: .query, id: "5",
             text: "SELECT * FROM nope", options: [.after: "", .wait: "50"], after: ["1.0/36B0FA0.5f2c91aa"]),
         // Every verb, and verbs of any case.
-        GoodLine(line: "HELLO h @app=web @salt=k3. 1\n", verb: .hello, id: "h", text: "1",
+        GoodLine(
+            line: "HELLO h @app=web @salt=k3. 1\n", verb: .hello, id: "h", text: "1",
             options: [.app: "web", .salt: "k3."]),
         GoodLine(line: "ROLLBACK 6\n", verb: .rollback, id: "6"),
         GoodLine(line: "ROUTE 7 DELETE FROM t\n", verb: .route, id: "7", text: "DELETE FROM t"),
@@ -54,7 +55,8 @@ struct GoodLine: Sendable, CustomTestStringConvertible {
         GoodLine(line: "rOlLbAcK 1\n", verb: .rollback, id: "1"),
         // Spaces, CR, ids.
         GoodLine(line: "Q    1    SELECT  1 \n", verb: .query, id: "1", text: "SELECT  1 "),
-        GoodLine(line: "Q   1   @ro    @token   SELECT 1\n", verb: .query, id: "1", text: "SELECT 1",
+        GoodLine(
+            line: "Q   1   @ro    @token   SELECT 1\n", verb: .query, id: "1", text: "SELECT 1",
             options: [.ro: "", .token: ""]),
         GoodLine(line: "Q 1 SELECT 1\r\n", verb: .query, id: "1", text: "SELECT 1"),
         GoodLine(line: "PING 1\r\n", verb: .ping, id: "1"),
@@ -67,22 +69,28 @@ struct GoodLine: Sendable, CustomTestStringConvertible {
         GoodLine(
             line: #"Q 1 SELECT '\\d\t\n\r'"# + "\n", verb: .query, id: "1", text: "SELECT '\\d\t\n\r'"),
         GoodLine(line: #"Q 1 \tSELECT 1\n"# + "\n", verb: .query, id: "1", text: "\tSELECT 1\n"),
-        GoodLine(line: "Q 1 x\t\\\\\t\\t\t\\n\t\\r\n", verb: .query, id: "1", text: "x",
+        GoodLine(
+            line: "Q 1 x\t\\\\\t\\t\t\\n\t\\r\n", verb: .query, id: "1", text: "x",
             parameters: ["\\", "\t", "\n", "\r"]),
         GoodLine(line: "Q 1 x\t\\N\n", verb: .query, id: "1", text: "x", parameters: [nil]),
-        GoodLine(line: "Q 1 x\t\\N\t\\N\ta\t\\N\t\n", verb: .query, id: "1", text: "x",
+        GoodLine(
+            line: "Q 1 x\t\\N\t\\N\ta\t\\N\t\n", verb: .query, id: "1", text: "x",
             parameters: [nil, nil, "a", nil, ""]),
         GoodLine(line: "Q 1 x\t\\\\N\tN\n", verb: .query, id: "1", text: "x", parameters: ["\\N", "N"]),
         GoodLine(line: "Q 1 x\t\t\t\n", verb: .query, id: "1", text: "x", parameters: ["", "", ""]),
         GoodLine(line: "Q 1 x\t @ro \t\"\n", verb: .query, id: "1", text: "x", parameters: [" @ro ", "\""]),
-        GoodLine(line: "Q 1 x\\n\ta\\\\b\\\\\t\\N\tend\n", verb: .query, id: "1", text: "x\n",
+        GoodLine(
+            line: "Q 1 x\\n\ta\\\\b\\\\\t\\N\tend\n", verb: .query, id: "1", text: "x\n",
             parameters: ["a\\b\\", nil, "end"]),
         // UTF-8, and controls that the grammar allows.
-        GoodLine(line: "Q 1 SELECT 'é€😀'\t😀\tü\n", verb: .query, id: "1", text: "SELECT 'é€😀'",
+        GoodLine(
+            line: "Q 1 SELECT 'é€😀'\t😀\tü\n", verb: .query, id: "1", text: "SELECT 'é€😀'",
             parameters: ["😀", "ü"]),
-        GoodLine(line: "Q 1 a\u{1}\u{B}\u{C}\u{7F}\u{2028}\u{85}b\n", verb: .query, id: "1",
+        GoodLine(
+            line: "Q 1 a\u{1}\u{B}\u{C}\u{7F}\u{2028}\u{85}b\n", verb: .query, id: "1",
             text: "a\u{1}\u{B}\u{C}\u{7F}\u{2028}\u{85}b"),
-        GoodLine(line: "Q 1 \u{10FFFF}\u{FFFF}\u{E000}\u{D7FF}\u{800}\u{7FF}\u{80}\n", verb: .query, id: "1",
+        GoodLine(
+            line: "Q 1 \u{10FFFF}\u{FFFF}\u{E000}\u{D7FF}\u{800}\u{7FF}\u{80}\n", verb: .query, id: "1",
             text: "\u{10FFFF}\u{FFFF}\u{E000}\u{D7FF}\u{800}\u{7FF}\u{80}"),
         // Options.
         GoodLine(
@@ -95,10 +103,12 @@ struct GoodLine: Sendable, CustomTestStringConvertible {
                 .resolve: "", .ro: "", .token: "",
             ]),
         GoodLine(line: "Q 1 @route=primary x\n", verb: .query, id: "1", text: "x", options: [.route: "primary"]),
-        GoodLine(line: "Q 1 @after=b.1 @tag=@after=no @after=a.2 @after=c x\t@after=d\n", verb: .query, id: "1",
+        GoodLine(
+            line: "Q 1 @after=b.1 @tag=@after=no @after=a.2 @after=c x\t@after=d\n", verb: .query, id: "1",
             text: "x", parameters: ["@after=d"], options: [.after: "", .tag: "@after=no"],
             after: ["b.1", "a.2", "c"]),
-        GoodLine(line: "BEGIN 1 @ro @iso=rr @lag=007\n", verb: .begin, id: "1",
+        GoodLine(
+            line: "BEGIN 1 @ro @iso=rr @lag=007\n", verb: .begin, id: "1",
             options: [.ro: "", .iso: "rr", .lag: "7"]),
         GoodLine(line: "BEGIN 1 @iso=rc\n", verb: .begin, id: "1", options: [.iso: "rc"]),
         GoodLine(line: "BEGIN 1 @iso=ser\r\n", verb: .begin, id: "1", options: [.iso: "ser"]),

@@ -16,7 +16,9 @@ struct SeededGenerator: RandomNumberGenerator {
 
     /// Text of all that needs care: escapes, controls, characters of every length, and plain runs between them.
     static func text(upTo length: Int, _ random: inout SeededGenerator) -> String {
-        let pieces = ["\\", "\t", "\n", "\r", "\r\n", "\\N", "\\n", "@", " ", "=", "ü", "€", "😀", "\u{1}", "\u{338}", "\u{2028}"]
+        let pieces = [
+            "\\", "\t", "\n", "\r", "\r\n", "\\N", "\\n", "@", " ", "=", "ü", "€", "😀", "\u{1}", "\u{338}", "\u{2028}",
+        ]
         var text = ""
         let count = Int.random(in: 0...length, using: &random)
         while text.utf8.count < count {

@@ -58,7 +58,7 @@ package struct ReplyWriter: ~Copyable {
 
     // MARK: Worst cases, in bytes
 
-    /// A whole D line: `valueBytes` is the sum of the lengths of its values, NULL counting 0.
+    /// A whole D line: `valueBytes` is the sum of the lengths of its values, NULL counting 0, a number at most 20.
     package static func boundOfRow(columns: Int, valueBytes: Int) -> Int {
         2 &+ 3 &* columns &+ 2 &* valueBytes &+ slack
     }
@@ -111,6 +111,12 @@ package struct ReplyWriter: ~Copyable {
         putField(bytes)
     }
 
+    package mutating func value(_ number: UInt64) {
+        reserve(21)
+        put(ASCII.tab)
+        putDecimal(number)
+    }
+
     package mutating func null() {
         reserve(3)
         put(ASCII.tab)
@@ -122,10 +128,7 @@ package struct ReplyWriter: ~Copyable {
     package mutating func beginCompletion(id: UnsafeRawBufferPointer, tag: UnsafeRawBufferPointer, rows: UInt64?) {
         begin(0x43, id)
         putField(tag)
-        guard let rows else { return null() }
-        reserve(21)
-        put(ASCII.tab)
-        putDecimal(rows)
+        if let rows { value(rows) } else { null() }
     }
 
     /// C from a command status as PQcmdStatus gives it: "INSERT 0 1" is INSERT and 1, "CREATE TABLE" counts nothing.
@@ -150,7 +153,7 @@ package struct ReplyWriter: ~Copyable {
         begin(0x45, id)
         putField(sqlstate)
         putField(severity)
-        putField(retry.name)
+        putField(retry.name.bytes)
         putField(message)
     }
 
@@ -169,10 +172,6 @@ package struct ReplyWriter: ~Copyable {
         putKey(key)
         reserve(2 &* value.count)
         putEscaped(value)
-    }
-
-    package mutating func attribute(_ key: StaticString, _ value: StaticString) {
-        attribute(key, UnsafeRawBufferPointer(start: value.utf8Start, count: value.utf8CodeUnitCount))
     }
 
     package mutating func attribute(_ key: StaticString, _ value: UInt64) {
@@ -214,10 +213,6 @@ package struct ReplyWriter: ~Copyable {
         cursor.copyMemory(from: key.utf8Start, byteCount: key.utf8CodeUnitCount)
         cursor += key.utf8CodeUnitCount
         put(ASCII.equals)
-    }
-
-    private mutating func putField(_ text: StaticString) {
-        putField(UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
     }
 
     @inline(__always)
