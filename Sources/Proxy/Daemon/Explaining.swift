@@ -3,18 +3,20 @@ import Settings
 
 /// What ROUTE and `pointsman route` answer: one row.
 package enum ExplanationTable {
+    /// The protocol's eight first, in its order; readers go by name.
     package static let columns = [
-        "kind", "access", "pool", "cluster", "reason", "rule", "line", "timeout_ms", "tables", "functions",
-        "deciding_function", "fingerprint", "sqlstate", "message",
+        "kind", "pool", "rule", "line", "reason", "tables", "functions", "fingerprint", "access", "cluster",
+        "timeout_ms", "deciding_function", "sqlstate", "message",
     ]
 
     package static func row(_ explanation: Explanation) -> [String?] {
         [
-            explanation.kind, explanation.access == .read ? "read" : "write", explanation.pool, explanation.cluster,
-            explanation.reason, explanation.rule, explanation.line.map { String($0) },
-            explanation.timeoutMilliseconds.map { String($0) }, explanation.tables.joined(separator: ","),
-            explanation.functions.joined(separator: ","), explanation.decidingFunction, explanation.fingerprint,
-            explanation.sqlstate, explanation.message,
+            explanation.kind, explanation.pool, explanation.rule, explanation.line.map { String($0) },
+            explanation.reason, explanation.tables.joined(separator: ","),
+            explanation.functions.joined(separator: ","), explanation.fingerprint,
+            explanation.access == .read ? "read" : "write", explanation.cluster,
+            explanation.timeoutMilliseconds.map { String($0) }, explanation.decidingFunction, explanation.sqlstate,
+            explanation.message,
         ]
     }
 }

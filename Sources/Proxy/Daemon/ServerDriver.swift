@@ -67,52 +67,26 @@ final class ServerDriver {
         lastError = ""
         waiting = .connection
         timer?.set(at: worker.loop.now &+ UInt64(pool.settings.connectTimeoutMilliseconds) &* 1_000_000)
-        guard
-            let link = ServerLink(
-                conninfo: pool.settings.conninfo.value,
-                onNotice: { [unowned self] notice in
-                    deliverNotice(notice)
-                })
-        else {
-            close(reason: "out of memory")
-            return
-        }
+        let link = ServerLink(
+            conninfo: pool.settings.conninfo.value, loop: worker.loop,
+            onReadable: { [unowned self] in readable() }, onWritable: { [unowned self] in writable() },
+            onNotice: { [unowned self] notice in deliverNotice(notice) })
+        guard let link else { return close(reason: "out of memory") }
         self.link = link
         continueConnecting()
     }
 
     private func continueConnecting() {
         guard let link else { return }
-        // libpq may close its socket in there and open another one under the same number.
-        link.stopWatching()
-        switch link.connection.connectPoll() {
-        case .wantsRead: watch(read: true, write: false)
-        case .wantsWrite: watch(read: false, write: true)
+        switch link.continueConnecting() {
+        case .underWay: break
+        case .failed(let error): close(reason: error)
         case .connected:
-            do throws(UpstreamError) {
-                try link.connection.enterPipeline()
-            } catch {
-                close(reason: "\(error)")
-                return
-            }
             machine.connected()
             waiting = .nothing
             timer?.clear()
-            watch(read: true, write: false)
             pool.serverConnected(self)
-        case .failed:
-            close(reason: link.connection.errorMessage)
         }
-    }
-
-    private func watch(read: Bool, write: Bool) {
-        guard let link else { return }
-        let watch = FileWatch(
-            loop: worker.loop, fileDescriptor: link.connection.fileDescriptor,
-            onReadable: { [unowned self] in readable() }, onWritable: { [unowned self] in writable() })
-        watch.wantsRead = read
-        watch.wantsWrite = write
-        link.watch = watch
     }
 
     // MARK: Sending
@@ -425,8 +399,6 @@ final class ServerDriver {
             if machine.state == .connecting { finishClosing(reason: reason, kind) }
             return
         }
-        // libpq has closed its socket by itself where the server closed first: the watch must go before the number is
-        // used again.
         link.stopWatching()
         self.link = nil
         finishClosing(reason: lastError.isEmpty ? reason : lastError, kind)
@@ -461,45 +433,5 @@ final class ServerDriver {
         }
         pinned?.pinnedServerLost()
         pool.serverLost(self, error: reason, kind)
-    }
-}
-
-/// A libpq connection and the watch on its socket: they live and end together.
-final class ServerLink {
-    var connection: ServerConnection
-    var watch: FileWatch?
-
-    /// Nil: no memory.
-    init?(conninfo: String, onNotice: @escaping (borrowing ServerNotice) -> Void) {
-        guard let connection = ServerConnection(conninfo: conninfo, onNotice: onNotice) else { return nil }
-        self.connection = connection
-    }
-
-    func stopWatching() {
-        watch?.cancel()
-        watch = nil
-    }
-}
-
-extension ResultStatus {
-    /// libpq's result status as the machine's event.
-    var machineKind: ServerMachine.ResultKind {
-        switch self {
-        case .singleTuple: .row
-        case .commandOK, .tuplesOK: .success
-        case .fatalError: .error
-        case .pipelineAborted: .aborted
-        case .emptyQuery, .nonfatalError, .pipelineSync, .copyIn, .copyOut, .copyBoth, .unexpected: .unexpected
-        }
-    }
-}
-
-extension TransactionStatus {
-    var clientStatus: ClientMachine.ServerTransaction {
-        switch self {
-        case .idle: .idle
-        case .inTransaction: .inTransaction
-        case .inFailedTransaction, .active, .unknown: .inFailedTransaction
-        }
     }
 }

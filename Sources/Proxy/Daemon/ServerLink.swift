@@ -1,0 +1,92 @@
+import EventLoop
+import Machines
+import Upstream
+
+/// A libpq connection and the watch on its socket: they live and end together.
+final class ServerLink {
+    var connection: ServerConnection
+    private(set) var watch: FileWatch?
+    private let loop: EventLoop
+    private let onReadable: () -> Void
+    private let onWritable: () -> Void
+
+    /// Starts to connect. Nil: no memory.
+    init?(
+        conninfo: String, loop: EventLoop, onReadable: @escaping () -> Void, onWritable: @escaping () -> Void,
+        onNotice: @escaping (borrowing ServerNotice) -> Void
+    ) {
+        guard let connection = ServerConnection(conninfo: conninfo, onNotice: onNotice) else { return nil }
+        self.connection = connection
+        self.loop = loop
+        self.onReadable = onReadable
+        self.onWritable = onWritable
+    }
+
+    enum ConnectStep {
+        case underWay
+        /// Ready for batches, and watched for reading.
+        case connected
+        case failed(String)
+    }
+
+    /// Goes on with connecting: first at once, then whenever the socket is ready.
+    func continueConnecting() -> ConnectStep {
+        // libpq may close its socket in there and open another one under the same number.
+        stopWatching()
+        switch connection.connectPoll() {
+        case .wantsRead:
+            startWatching(read: true, write: false)
+            return .underWay
+        case .wantsWrite:
+            startWatching(read: false, write: true)
+            return .underWay
+        case .failed: return .failed(connection.errorMessage)
+        case .connected: break
+        }
+        do throws(UpstreamError) {
+            try connection.enterPipeline()
+        } catch {
+            return .failed("\(error)")
+        }
+        startWatching(read: true, write: false)
+        return .connected
+    }
+
+    private func startWatching(read: Bool, write: Bool) {
+        let watch = FileWatch(
+            loop: loop, fileDescriptor: connection.fileDescriptor, onReadable: onReadable, onWritable: onWritable)
+        watch.wantsRead = read
+        watch.wantsWrite = write
+        self.watch = watch
+    }
+
+    /// libpq closes its socket by itself where the server closed first: the watch must go before the number is used
+    /// again.
+    func stopWatching() {
+        watch?.cancel()
+        watch = nil
+    }
+}
+
+extension ResultStatus {
+    /// libpq's result status as the machine's event.
+    var machineKind: ServerMachine.ResultKind {
+        switch self {
+        case .singleTuple: .row
+        case .commandOK, .tuplesOK: .success
+        case .fatalError: .error
+        case .pipelineAborted: .aborted
+        case .emptyQuery, .nonfatalError, .pipelineSync, .copyIn, .copyOut, .copyBoth, .unexpected: .unexpected
+        }
+    }
+}
+
+extension TransactionStatus {
+    var clientStatus: ClientMachine.ServerTransaction {
+        switch self {
+        case .idle: .idle
+        case .inTransaction: .inTransaction
+        case .inFailedTransaction, .active, .unknown: .inFailedTransaction
+        }
+    }
+}
