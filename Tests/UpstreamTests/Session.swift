@@ -131,6 +131,8 @@ final class Session {
         while true {
             while let event = next() {
                 events.append(event)
+                // libpq says NULL for ever once a connection is lost.
+                try #require(events.count < 1_000_000, "no end of results")
                 if event == last || event == .lost { return events }
             }
             try advance()
