@@ -166,6 +166,21 @@ import Testing
         #expect(released == nil)
     }
 
+    @Test func aCancelledWatchNoLongerKeepsTheLoop() throws {
+        let loop = try EventLoop()
+        let pair = try SocketPair()
+        let watch = FileWatch(loop: loop, fileDescriptor: pair.left) {
+        } onWritable: {
+        }
+        watch.wantsRead = true
+        watch.wantsWrite = true
+        watch.cancel()
+        // Work for its end lets the turn not wait.
+        loop.atEndOfTurn {}
+        #expect(!loop.turn())
+        withExtendedLifetime(watch) {}
+    }
+
     @Test func theSameNumberCanBeWatchedAgain() throws {
         let loop = try EventLoop()
         for _ in 0..<3 {

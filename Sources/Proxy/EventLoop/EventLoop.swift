@@ -45,15 +45,18 @@ package final class EventLoop {
     /// Takes turns until `stop()`; returns also when nothing is registered that could ever wake it.
     package func run() {
         isStopping = false
-        repeat {
-            isNowKnown = false
-            let outcome = pointsman_loop_turn(base, deferred.isEmpty)
-            guard outcome >= 0 else {
-                fatalError("the event loop cannot wait: \(String(cString: strerror(errno)))")
-            }
-            runDeferred()
-            if outcome == 1, deferred.isEmpty { return }
-        } while !isStopping
+        while turn(), !isStopping {}
+    }
+
+    /// One turn; it waits unless work is left from the last one. False: nothing is registered and nothing is left.
+    func turn() -> Bool {
+        isNowKnown = false
+        let outcome = pointsman_loop_turn(base, deferred.isEmpty)
+        guard outcome >= 0 else {
+            fatalError("the event loop cannot wait: \(String(cString: strerror(errno)))")
+        }
+        runDeferred()
+        return outcome == 0 || !deferred.isEmpty
     }
 
     /// Makes `run()` return at the end of this turn. Call it from a callback.
