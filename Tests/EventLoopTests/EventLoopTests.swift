@@ -38,6 +38,29 @@ import Testing
         #expect(log.count == 5)
     }
 
+    @Test func aDescriptorThatIsAlwaysReadyDoesNotHoldUpTheEndOfTheTurn() throws {
+        let loop = try EventLoop()
+        let pair = try SocketPair()
+        var log: [String] = []
+        let watch = FileWatch(loop: loop, fileDescriptor: pair.left) {
+            log.append("callback")
+            if log.count == 1000 {
+                _ = receive(from: pair.left)
+                loop.stop()
+            }
+        } onWritable: {
+        }
+        watch.wantsRead = true
+        send("never read", to: pair.right)
+        func work() {
+            log.append("end")
+            if log.count == 10 { loop.stop() } else { loop.atEndOfTurn(work) }
+        }
+        loop.atEndOfTurn(work)
+        runUntilStopped(loop)
+        #expect(log == (0..<5).flatMap { _ in ["callback", "end"] })
+    }
+
     @Test func nowStandsStillForOneTurn() throws {
         let loop = try EventLoop()
         var first: UInt64 = 0

@@ -31,7 +31,8 @@ void pointsman_loop_free(struct event_base *loop)
 
 int pointsman_loop_turn(struct event_base *loop, bool wait)
 {
-    return event_base_loop(loop, wait ? EVLOOP_ONCE : EVLOOP_NONBLOCK);
+    // NONBLOCK without ONCE would go on as long as any descriptor is ready, which under load is for ever.
+    return event_base_loop(loop, wait ? EVLOOP_ONCE : EVLOOP_ONCE | EVLOOP_NONBLOCK);
 }
 
 struct event *pointsman_event_create(
