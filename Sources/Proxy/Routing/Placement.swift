@@ -5,19 +5,17 @@
 struct Placement {
     private let rules: RuleSet
     private let statement: Statement
-    private let request: RouteRequest
     private var decidingRule: Int?
     private var timeoutMilliseconds: Int?
     private(set) var rejection: Refusal?
 
-    init(rules: RuleSet, statement: Statement, request: RouteRequest) {
+    init(rules: RuleSet, statement: Statement) {
         self.rules = rules
         self.statement = statement
-        self.request = request
     }
 
     /// Why it is refused before any rule is asked.
-    var refusalByNature: Refusal? {
+    func refusalByNature(_ request: borrowing RouteRequest) -> Refusal? {
         if let refusal = statement.refusal { return refusal }
         if request.transactionPool == nil, let refusal = statement.refusalOutsideTransaction { return refusal }
         if request.mustNotWrite, statement.access == .write {
@@ -36,52 +34,59 @@ struct Placement {
         return true
     }
 
-    func refuse(_ refusal: Refusal) -> Decision {
-        let cluster = request.transactionPool.map { rules.pools[$0].cluster } ?? rules.defaultCluster
+    func refuse(_ refusal: Refusal, _ request: borrowing RouteRequest) -> Decision {
+        let cluster =
+            if let pinned = request.transactionPool { rules.pools[pinned].cluster } else { rules.defaultCluster }
         return decision(
             .refused(refusal), rejection != nil ? .rule : statement.reason, cluster: cluster, isPoolNamed: false)
     }
 
-    func place() -> Decision {
+    func place(_ request: borrowing RouteRequest) -> Decision {
         let outcome = decidingRule.map { rules.outcomes[$0] }
         var cluster = outcome?.cluster
         var hintedPool: Int?
         if let name = request.using {
-            guard let hinted = rules.cluster(named: name) else { return refuse(unknown("cluster", name, "@using")) }
+            guard let hinted = rules.cluster(named: name) else {
+                return refuse(unknown("cluster", name, "@using"), request)
+            }
             cluster = hinted
         }
         if let name = request.pool {
-            guard let hinted = rules.pool(named: name) else { return refuse(unknown("pool", name, "@pool")) }
+            guard let hinted = rules.pool(named: name) else { return refuse(unknown("pool", name, "@pool"), request) }
             if request.using != nil, rules.pools[hinted].cluster != cluster {
-                return refuse(Refusal("08P01", "@pool names a pool of another cluster than @using"))
+                return refuse(Refusal("08P01", "@pool names a pool of another cluster than @using"), request)
             }
             hintedPool = hinted
             cluster = rules.pools[hinted].cluster
         }
-        if let pinned = request.transactionPool { return stay(pinned, wanted: cluster) }
+        if let pinned = request.transactionPool { return stay(pinned, wanted: cluster, request) }
         let chosen = cluster ?? rules.defaultCluster
         // A rule's pool counts only in its own cluster: @using may have chosen another.
         let rulePool = outcome?.pool.flatMap { rules.pools[$0].cluster == chosen ? $0 : nil }
-        if statement.access == .write { return write(chosen, hintedPool, outcome) }
-        return read(chosen, hintedPool, rulePool, outcome)
+        if statement.access == .write { return write(chosen, hintedPool, outcome, request) }
+        return read(chosen, hintedPool, rulePool, outcome, request)
     }
 
-    private func stay(_ pinned: Int, wanted: Int?) -> Decision {
+    private func stay(_ pinned: Int, wanted: Int?, _ request: borrowing RouteRequest) -> Decision {
         let own = rules.pools[pinned].cluster
         if let wanted, wanted != own {
             return refuse(
                 Refusal(
                     "0A000",
                     "it belongs to cluster \"\(rules.clusters[wanted].name)\", but the transaction is in "
-                        + "\"\(rules.clusters[own].name)\"; a transaction stays in its cluster"))
+                        + "\"\(rules.clusters[own].name)\"; a transaction stays in its cluster"), request)
         }
         return decision(.run(pool: pinned), .transaction, cluster: own, isPoolNamed: true)
     }
 
-    private func write(_ cluster: Int, _ hintedPool: Int?, _ outcome: RuleOutcome?) -> Decision {
+    private func write(
+        _ cluster: Int, _ hintedPool: Int?, _ outcome: RuleOutcome?, _ request: borrowing RouteRequest
+    ) -> Decision {
         let pool = rules.clusters[cluster].primary
         var reason = statement.reason
-        if let hintedRole = hintedPool.map({ rules.pools[$0].role }) ?? request.role {
+        var hintedRole = request.role
+        if let hintedPool { hintedRole = rules.pools[hintedPool].role }
+        if let hintedRole {
             if hintedRole == .primary { reason = .hint }
         } else if let outcome {
             let ruleRole = outcome.pool.map { rules.pools[$0].role } ?? outcome.role
@@ -90,7 +95,9 @@ struct Placement {
         return decision(.run(pool: pool), reason, cluster: cluster, isPoolNamed: false)
     }
 
-    private func read(_ cluster: Int, _ hintedPool: Int?, _ rulePool: Int?, _ outcome: RuleOutcome?) -> Decision {
+    private func read(
+        _ cluster: Int, _ hintedPool: Int?, _ rulePool: Int?, _ outcome: RuleOutcome?, _ request: borrowing RouteRequest
+    ) -> Decision {
         var pool: Int
         var reason: RouteReason
         var isPoolNamed = false

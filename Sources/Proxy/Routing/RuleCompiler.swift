@@ -117,10 +117,11 @@ struct RuleCompiler {
     }
 
     private mutating func matcher(_ rule: RuleDefinition, _ index: Int) -> RuleMatcher {
-        var matcher = RuleMatcher()
+        var kinds: UInt32 = 0
+        var expressions: [RegularExpression] = []
         for (element, word) in rule.kind.enumerated() {
             if let kind = StatementKind(word: word) {
-                matcher.kinds |= 1 << UInt32(kind.rawValue)
+                kinds |= 1 << UInt32(kind.rawValue)
             } else {
                 let known = StatementKind.allCases.map(\.word)
                 complain(
@@ -130,7 +131,7 @@ struct RuleCompiler {
         }
         for (element, pattern) in rule.regex.enumerated() {
             do throws(RegularExpression.BadPattern) {
-                matcher.expressions.append(try RegularExpression(pattern))
+                expressions.append(try RegularExpression(pattern))
             } catch {
                 complain(.rule(index), "regex", error.message, element: element)
             }
@@ -154,14 +155,7 @@ struct RuleCompiler {
         if rule.all, rule.table.isEmpty, rule.schema.isEmpty {
             complain(.rule(index), "all", "\"all\" says how \"table\" or \"schema\" match, and there is neither")
         }
-        matcher.schemas = rule.schema.map { Glob($0) }
-        matcher.tables = rule.table.map(NameGlob.init)
-        matcher.all = rule.all
-        matcher.functions = rule.function.map(NameGlob.init)
-        matcher.apps = rule.app.map { Glob($0) }
-        matcher.tags = rule.tag.map { Glob($0) }
-        matcher.listeners = rule.listen.map { Array($0.utf8) }
-        return matcher
+        return RuleMatcher(rule, kinds: kinds, expressions: expressions)
     }
 
     private mutating func outcome(_ rule: RuleDefinition, _ index: Int) -> RuleOutcome {

@@ -1,15 +1,27 @@
 /// The matchers of one rule. Matchers AND together, the values of a list OR; an empty list asks for nothing.
-struct RuleMatcher: Sendable {
+final class RuleMatcher: Sendable {
     /// Bits by StatementKind's raw value; 0: any kind.
-    var kinds: UInt32 = 0
-    var schemas: [Glob] = []
-    var tables: [NameGlob] = []
-    var all = false
-    var functions: [NameGlob] = []
-    var expressions: [RegularExpression] = []
-    var apps: [Glob] = []
-    var tags: [Glob] = []
-    var listeners: [[UInt8]] = []
+    let kinds: UInt32
+    let schemas: [Glob]
+    let tables: [NameGlob]
+    let all: Bool
+    let functions: [NameGlob]
+    let expressions: [RegularExpression]
+    let apps: [Glob]
+    let tags: [Glob]
+    let listeners: [[UInt8]]
+
+    init(_ rule: RuleDefinition, kinds: UInt32, expressions: [RegularExpression]) {
+        self.kinds = kinds
+        self.expressions = expressions
+        schemas = rule.schema.map { Glob($0) }
+        tables = rule.table.map(NameGlob.init)
+        all = rule.all
+        functions = rule.function.map(NameGlob.init)
+        apps = rule.app.map { Glob($0) }
+        tags = rule.tag.map { Glob($0) }
+        listeners = rule.listen.map { Array($0.utf8) }
+    }
 
     var asksOfRequest: Bool { !apps.isEmpty || !tags.isEmpty || !listeners.isEmpty }
 
@@ -60,15 +72,16 @@ struct RuleMatcher: Sendable {
     private func isIn(_ globs: [Glob], _ name: [UInt8]) -> Bool { globs.contains { $0.matches(name) } }
 
     /// The part that depends on who asks and how.
-    func matches(_ request: RouteRequest, _ origin: RouteOrigin, _ statement: Statement) -> Bool {
+    func matches(_ request: borrowing RouteRequest, _ origin: RouteOrigin, _ statement: Statement) -> Bool {
         if !apps.isEmpty {
             if !apps.contains(where: { $0.matches(origin.app) }) { return false }
         }
         if !listeners.isEmpty, !listeners.contains(origin.listener) { return false }
-        return tags.isEmpty || matchesTag(request, statement)
+        if tags.isEmpty { return true }
+        return matchesTag(request, statement)
     }
 
-    private func matchesTag(_ request: RouteRequest, _ statement: Statement) -> Bool {
+    private func matchesTag(_ request: borrowing RouteRequest, _ statement: Statement) -> Bool {
         if let tag = request.tag, tags.contains(where: { $0.matches(tag) }) { return true }
         return statement.commentTags.contains { pair in
             let whole = Array("\(pair.key)=\(pair.value)".utf8)
@@ -96,11 +109,19 @@ struct RuleFilter: Sendable {
 }
 
 /// The rules that can match one statement under one rule set, found once per statement.
-struct StaticRuleMatch {
+final class StaticRuleMatch: Sendable {
+    static let none = StaticRuleMatch(generation: 0, candidates: [], placements: [])
+
     /// Which rule set it belongs to, by the judge's count; 0: none.
-    var generation: UInt64 = 0
+    let generation: UInt64
     /// Rules in order, up to the first that decides whoever asks.
-    var candidates: [Int32] = []
+    let candidates: [Int32]
     /// Rules that put tables of the statement into clusters, when they name more than one cluster.
-    var placements: [Int32] = []
+    let placements: [Int32]
+
+    init(generation: UInt64, candidates: [Int32], placements: [Int32]) {
+        self.generation = generation
+        self.candidates = candidates
+        self.placements = placements
+    }
 }

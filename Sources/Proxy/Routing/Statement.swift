@@ -101,7 +101,7 @@ package final class Statement {
     package let refusalOutsideTransaction: Refusal?
 
     /// The rules that may match it; valid while its generation is that of the rule set in force.
-    var ruleMatch = StaticRuleMatch()
+    var ruleMatch = StaticRuleMatch.none
     private var cachedNormalised: [UInt8]?
     private var cachedFingerprint: UInt64?
 
@@ -157,7 +157,8 @@ package final class Statement {
 
     /// About how much memory it holds, in bytes, for the cache's bound.
     var weight: Int {
-        var weight = 512 + text.count
+        // The normalised text may come to the text's own.
+        var weight = 512 + 2 * text.count
         weight += (tables.count + functions.count + schemas.count + 2 * commentTags.count) * 48
         return weight
     }
