@@ -23,7 +23,7 @@ enum Section: CaseIterable {
 }
 
 /// What a key takes.
-indirect enum SettingType: Sendable {
+enum SettingType: Sendable {
     case integer(ClosedRange<Int>)
     /// Milliseconds.
     case duration(ClosedRange<Int>)
@@ -42,7 +42,7 @@ indirect enum SettingType: Sendable {
     case connection
     case sqlstate
     /// Several of them, or one without brackets.
-    case list(SettingType)
+    case list(ListElement)
 
     /// One table, `[server]`, or an inline one.
     case section(Section)
@@ -50,6 +50,24 @@ indirect enum SettingType: Sendable {
     case sections(Section)
     /// One table a name, `[pool.NAME]`.
     case namedSections(Section)
+}
+
+/// What the elements of a list are. Not a `SettingType`, which would have to be indirect: its boxes in the static table
+/// look like leaks to LeakSanitizer.
+enum ListElement: Sendable {
+    case word([String])
+    case name
+    case line(Int)
+    case text(Int)
+
+    var type: SettingType {
+        switch self {
+        case .word(let words): .word(words)
+        case .name: .name
+        case .line(let limit): .line(limit)
+        case .text(let limit): .text(limit)
+        }
+    }
 }
 
 /// A value that was read and fits its type.

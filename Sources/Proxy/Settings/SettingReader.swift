@@ -89,7 +89,7 @@ struct SettingReader {
 
     /// The value, or nil after a complaint.
     private mutating func read(_ value: TomlValue, as setting: Setting) -> Located<SettingValue>? {
-        if case .list(let type) = setting.type {
+        if case .list(let kind) = setting.type {
             var elements: [Located<SettingValue>] = []
             var isWhole = true
             let given: [TomlValue] = if case .array(let given) = value.content { given } else { [value] }
@@ -98,7 +98,7 @@ struct SettingReader {
                 return nil
             }
             for element in given {
-                switch type.check(element) {
+                switch kind.type.check(element) {
                 case .success(let checked): elements.append(Located(checked, at: element.position))
                 case .failure(let problem):
                     complain("`\(setting.name)` \(problem.message)", at: element.position)

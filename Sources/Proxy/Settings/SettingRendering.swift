@@ -8,9 +8,12 @@ extension SettingType {
         case (_, .number(let number)): String(number)
         case (_, .boolean(let flag)): flag ? "true" : "false"
         case (_, .text(let text)): text
-        case (.list(let type), .list(let elements)): elements.map { type.render($0.value) }.joined(separator: ", ")
-        case (_, .list(let elements)): elements.map { render($0.value) }.joined(separator: ", ")
+        case (_, .list(let elements)): elements.map { elementType.render($0.value) }.joined(separator: ", ")
         }
+    }
+
+    private var elementType: SettingType {
+        if case .list(let element) = self { element.type } else { self }
     }
 
     /// The same without what only the daemon needs to know.

@@ -38,7 +38,7 @@ extension SettingType {
         case .fileMode: "permission bits such as \"0660\", in quotes"
         case .connection: "a connection string"
         case .sqlstate: "an SQLSTATE such as \"42501\", in quotes"
-        case .list(let type): "a list, each element \(type.expectation)"
+        case .list(let element): "a list, each element \(element.type.expectation)"
         case .section, .sections, .namedSections: "a table"
         }
     }
