@@ -66,6 +66,15 @@ import Testing
         #expect(bytes.withUnsafeBytes { framer.next($0) } == .line(length: 9))
     }
 
+    /// Behind a line that came in two pieces, the search starts at the front again.
+    @Test func startsAnewBehindALine() {
+        var framer = LineFramer(maxLine: 64)
+        #expect(Array("abcdef".utf8).withUnsafeBytes { framer.next($0) } == .needMore)
+        #expect(Array("abcdefg\nh\n".utf8).withUnsafeBytes { framer.next($0) } == .line(length: 8))
+        #expect(Array("h\n".utf8).withUnsafeBytes { framer.next($0) } == .line(length: 2))
+        #expect(framer.next(UnsafeRawBufferPointer(start: nil, count: 0)) == .needMore)
+    }
+
     @Test(arguments: [
         ("Q ab.1 SELECT", "ab.1"), ("Q ab.1\tx", "ab.1"), ("Q   7 ", "7"), ("Q ab.1", ""), ("Q", ""), ("", ""),
         ("Q a/b SELECT", ""), ("Q 0123456789abcdef0123456789abcdef0 S", ""), ("QQQQ", ""),

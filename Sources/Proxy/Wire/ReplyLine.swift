@@ -1,3 +1,5 @@
+import Glibc
+
 /// A reply as a client reads it.
 package enum ReplyLine: Equatable, Sendable {
     package struct Column: Equatable, Sendable {
@@ -94,17 +96,19 @@ package enum ReplyLine: Equatable, Sendable {
 
 /// The fields of one reply line from left to right.
 private struct ReplyFields {
-    private let line: UnsafeRawBufferPointer
+    private let line: UnsafeRawPointer
     private let end: Int
+    private let hasBackslash: Bool
     private var position = 0
 
     init(_ line: UnsafeRawBufferPointer) throws(WireError) {
         guard line.last == ASCII.lineFeed else { throw .malformedReply(at: Int32(truncatingIfNeeded: line.count)) }
-        self.line = line
-        end = line.count - 1
-        let content = UnsafeRawBufferPointer(rebasing: line[..<end])
-        guard let base = content.baseAddress else { throw malformed(0) }
-        let survey = LineSurvey(base, count: content.count)
+        let content = UnsafeRawBufferPointer(rebasing: line.dropLast())
+        guard let base = content.baseAddress else { throw .malformedReply(at: 0) }
+        self.line = base
+        end = content.count
+        let survey = LineSurvey(base, count: end)
+        hasBackslash = survey.hasBackslash
         if survey.breaksFraming,
             let offset = content.firstIndex(where: { $0 == 0 || $0 == ASCII.carriageReturn })
         {
@@ -121,23 +125,23 @@ private struct ReplyFields {
     private func malformed(_ offset: Int) -> WireError { .malformedReply(at: Int32(truncatingIfNeeded: offset)) }
 
     mutating func letter() throws(WireError) -> UInt8 {
-        guard end > 0, end == 1 || line[1] == ASCII.tab else { throw malformed(0) }
+        guard end > 0, end == 1 || line.load(fromByteOffset: 1, as: UInt8.self) == ASCII.tab else { throw malformed(0) }
         position = 1
-        return line[0]
+        return line.load(as: UInt8.self)
     }
 
     mutating func value() throws(WireError) -> String? {
         guard hasMore else { throw malformed(position) }
         let start = position + 1
-        let field = line[start..<end]
-        position = field.firstIndex(of: ASCII.tab) ?? end
-        return try Self.unescaped(line, start..<position)
+        let tab = memchr(line + start, Int32(ASCII.tab), end - start)
+        position = tab.map { UnsafeRawPointer($0) - line } ?? end
+        let field = UnsafeRawBufferPointer(start: line + start, count: position - start)
+        return hasBackslash ? try Self.unescaped(field, at: start) : String(decoding: field, as: UTF8.self)
     }
 
-    private static func unescaped(_ line: UnsafeRawBufferPointer, _ range: Range<Int>) throws(WireError) -> String? {
-        let field = UnsafeRawBufferPointer(rebasing: line[range])
+    private static func unescaped(_ field: UnsafeRawBufferPointer, at start: Int) throws(WireError) -> String? {
+        if field.elementsEqual([ASCII.backslash, ASCII.capitalN]) { return nil }
         guard field.contains(ASCII.backslash) else { return String(decoding: field, as: UTF8.self) }
-        if field.count == 2, field[0] == ASCII.backslash, field[1] == ASCII.capitalN { return nil }
         var bytes: [UInt8] = []
         bytes.reserveCapacity(field.count)
         var index = 0
@@ -146,7 +150,7 @@ private struct ReplyFields {
             if byte == ASCII.backslash {
                 let letter = index + 1 < field.count ? field[index + 1] : 0
                 guard let meaning = FieldEscapes.meaning(ofEscape: letter) else {
-                    throw .badEscape(letter, at: Int32(truncatingIfNeeded: range.lowerBound + index))
+                    throw .badEscape(letter, at: Int32(truncatingIfNeeded: start + index))
                 }
                 byte = meaning
                 index += 1

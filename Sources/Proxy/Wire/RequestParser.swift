@@ -136,8 +136,7 @@ struct RequestReader {
 
     // MARK: Options
 
-    /// Reads what stands between the id and the text. A space that ends a field becomes the field's NUL, so a NUL counts
-    /// as a space here: the line itself has none.
+    /// Reads what stands between the id and the text; the space that ends a field becomes the field's NUL.
     private mutating func readOptions() throws(WireError) {
         var count = 0
         var regionStart = 0
