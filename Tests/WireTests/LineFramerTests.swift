@@ -83,7 +83,10 @@ import Testing
         let memory = GuardedMemory(Array(text.utf8))
         defer { memory.free() }
         guard let base = memory.bytes.baseAddress else { return }
-        let range = RequestParser.id(inUnfinished: UnsafeRawBufferPointer(memory.bytes))
-        #expect(String(decoding: range.bytes(in: base), as: UTF8.self) == id)
+        let request = Request(unfinished: UnsafeRawBufferPointer(memory.bytes), error: .lineTooLong(limit: 64))
+        #expect(String(decoding: request.id.bytes(in: base), as: UTF8.self) == id)
+        #expect(Int(request.byteCount) == text.utf8.count)
+        #expect(request.error?.closesConnection == true)
+        #expect(request.error?.sqlstate == "54000")
     }
 }

@@ -31,7 +31,7 @@ extension ReplyWriter {
     mutating func value(_ bytes: [UInt8]) {
         // A NUL behind it, as libpq gives values, so that an empty one has an address too.
         (bytes + [0]).withUnsafeBytes { memory in
-            if let base = memory.baseAddress { value(base, count: bytes.count) }
+            value(UnsafeRawBufferPointer(rebasing: memory.dropLast()))
         }
     }
 }
