@@ -151,7 +151,8 @@ extension ClientDriver {
     /// What only the primary can promise in this version.
     func primaryNeed(of options: RequestOptions) -> PrimaryNeed? {
         if machine.hasWritten { return .ownWrite }
-        if options.present.contains(.after) { return .after }
+        // A session's floor is not kept yet: another connection of it may have written.
+        if options.present.contains(.after) || options.present.contains(.session) { return .after }
         if options.present.contains(.lag) || session.lagMilliseconds != nil { return .lag }
         return nil
     }

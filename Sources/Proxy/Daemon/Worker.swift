@@ -132,7 +132,8 @@ final class Worker {
             return
         }
         let limit = snapshot.settings.server.maxClients
-        guard clients.count < limit else {
+        // Operators get in when apps have taken every place: that is when they are needed.
+        guard clients.count < limit || listener.isForOperators else {
             listener.counters.add(.rejected(.full))
             return turnAway(descriptor, .tooManyClients(limit))
         }
