@@ -55,11 +55,9 @@ struct ReloadTests {
         let client = try daemon.client()
         var settings = daemon.settings
         settings.standby[3] = "timeout = \"200ms\""
-        settings.standby[0] = "size = 2"
         try settings.write()
         #expect(try daemon.operatorClient().ask("RELOAD").problem == nil)
         #expect(try client.query("SELECT pg_sleep(5)").sqlstate == "57014")
-        #expect(try daemon.stats("pools").first { $0.values.contains("standby") }?["max"] == "2")
     }
 
     /// Every kind of bad file: the old one stays in force as a whole, and each complaint says where.

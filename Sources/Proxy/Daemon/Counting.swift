@@ -56,9 +56,14 @@ extension Exchange {
 }
 
 extension ErrorView {
-    func result(_ retry: Outcome.Retry) -> RequestResult {
+    /// - Parameters:
+    ///   - retry: the word that the client is told.
+    ///   - isOverdue: the daemon had it cancelled because of its deadline.
+    /// - Returns: what the request counts as.
+    func result(_ retry: Outcome.Retry, isOverdue: Bool) -> RequestResult {
         if retry == .unknown { return .unknown }
-        return sqlstate.elementsEqual("57014".utf8) ? .cancelled : .error
+        guard sqlstate.elementsEqual("57014".utf8) else { return .error }
+        return isOverdue ? .timeout : .cancelled
     }
 }
 

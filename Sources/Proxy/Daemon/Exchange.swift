@@ -56,6 +56,8 @@ final class Exchange {
     var submittedAt: UInt64 = 0
     var waited: UInt64 = 0
     var deadline: UInt64 = UInt64.max
+    /// The deadline passed while it ran, and a cancel was sent for that.
+    var isOverdue = false
     var wroteColumns = false
     var rowCount: UInt64 = 0
     /// The server's last word on it, provisional until the Sync came back.
@@ -83,6 +85,7 @@ final class Exchange {
         submittedAt = 0
         waited = 0
         deadline = UInt64.max
+        isOverdue = false
         wroteColumns = false
         rowCount = 0
         outcome = nil

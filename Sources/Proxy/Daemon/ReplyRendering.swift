@@ -153,7 +153,7 @@ extension ClientDriver {
         let id = idBytes(of: exchange)
         let retry = exchange.outcomeRetry
         let outcome = exchange.errorView
-        countAnswer(exchange, outcome.result(retry))
+        countAnswer(exchange, outcome.result(retry, isOverdue: exchange.isOverdue))
         countError(exchange, outcome.sqlstate, retry)
         let bound =
             ReplyWriter.boundOfError(

@@ -376,6 +376,7 @@ final class ServerDriver {
         case .connection: close(reason: "no connection within \(pool.settings.connectTimeoutMilliseconds) ms")
         case .deadline:
             guard let exchange = batch.first else { return }
+            exchange.isOverdue = true
             waiting = .answerToCancel
             timer?.set(at: worker.loop.now &+ Self.cancelGrace)
             cancel(exchange)
