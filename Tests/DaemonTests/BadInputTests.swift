@@ -33,7 +33,8 @@ struct BadInputTests {
     }
 
     static let nuls: [[UInt8]] = [
-        Array("Q 1 SELECT \u{0}1\n".utf8), Array("Q 1 SELECT $1\ta\u{0}b\n".utf8), [0, 10], Array("Q \u{0} SELECT 1\n".utf8),
+        Array("Q 1 SELECT \u{0}1\n".utf8), Array("Q 1 SELECT $1\ta\u{0}b\n".utf8), [0, 10],
+        Array("Q \u{0} SELECT 1\n".utf8),
         Array("Q 1 @tag=a\u{0} SELECT 1\n".utf8),
     ]
 
@@ -62,7 +63,8 @@ struct BadInputTests {
     }
 
     @Test(arguments: [
-        "Q 1 SELECT '\\d'", "Q 1 SELECT '\\'", "Q 1 SELECT 1\\", "Q 1 SELECT $1\t\\x", "Q 1 SELECT $1\ta\\N", "Q 1 SELECT $1\t\\Na",
+        "Q 1 SELECT '\\d'", "Q 1 SELECT '\\'", "Q 1 SELECT 1\\", "Q 1 SELECT $1\t\\x", "Q 1 SELECT $1\ta\\N",
+        "Q 1 SELECT $1\t\\Na",
         "Q 1 SELECT $1\t\\", "Q 1 \\N", "Q 1 SELECT $1\t\\0", "Q 1 SELECT $1\t\\\\\\",
     ])
     func aBadEscapeIsRefused(_ line: String) throws {
@@ -72,25 +74,31 @@ struct BadInputTests {
 
     @Test(arguments: [
         "Q 1 @ SELECT 1", "Q 1 @tag SELECT 1", "Q 1 @tag= SELECT 1", "Q 1 @ro=1 SELECT 1", "Q 1 @timeout=-1 SELECT 1",
-        "Q 1 @timeout=1.5 SELECT 1", "Q 1 @timeout=99999999999999999999 SELECT 1", "Q 1 @lag=x SELECT 1", "Q 1 @TAG=x SELECT 1",
+        "Q 1 @timeout=1.5 SELECT 1", "Q 1 @timeout=99999999999999999999 SELECT 1", "Q 1 @lag=x SELECT 1",
+        "Q 1 @TAG=x SELECT 1",
         "Q 1 @route=both SELECT 1", "Q 1 @tag=a @tag=b SELECT 1", "Q 1 @nosuch=1 SELECT 1", "Q 1 @salt=x SELECT 1",
-        "BEGIN 1 @iso=none", "COMMIT 1 @ro", "PING 1 @ro", "STATS 1 @tag=x pools", "CANCEL 1 @conn=1 2", "CANCEL 1 @key=1 2",
+        "BEGIN 1 @iso=none", "COMMIT 1 @ro", "PING 1 @ro", "STATS 1 @tag=x pools", "CANCEL 1 @conn=1 2",
+        "CANCEL 1 @key=1 2",
         "BEGIN 1 SELECT 1", "COMMIT 1 now", "Q 1 SELECT 1 \t", "HELLO 1", "HELLO 1 x", "PING 1\tvalue", "CANCEL 1",
-        "Q 1 @" + String(repeating: "a", count: 17) + "=x SELECT 1", "Q 1 @tag=" + String(repeating: "x", count: 65) + " SELECT 1",
+        "Q 1 @" + String(repeating: "a", count: 17) + "=x SELECT 1",
+        "Q 1 @tag=" + String(repeating: "x", count: 65) + " SELECT 1",
     ])
     func aWrongOptionOrTextIsRefused(_ line: String) throws {
         let (problem, open) = try outcome(Array("\(line)\n".utf8))
         #expect(problem.sqlstate == "08P01" && problem.retry == .never && open, "\(problem)")
     }
 
-    @Test(arguments: ["Q 1", "Q 1 ;", "Q 1 ;;", "Q 1 -- x", "Q 1 /* x */", "Q 1 /* x */ ; -- y", "Q 1 \\n", "Q 1 \\t\\n", "ROUTE 1"])
+    @Test(arguments: [
+        "Q 1", "Q 1 ;", "Q 1 ;;", "Q 1 -- x", "Q 1 /* x */", "Q 1 /* x */ ; -- y", "Q 1 \\n", "Q 1 \\t\\n", "ROUTE 1",
+    ])
     func anEmptyStatementIsRefused(_ line: String) throws {
         let (problem, open) = try outcome(Array("\(line)\n".utf8))
         #expect(problem.sqlstate == "42601" && problem.retry == .never && open)
     }
 
     @Test(arguments: [
-        "SELECT 1; SELECT 2", "SELECT 1;SELECT 2;", "INSERT INTO x VALUES (1); DROP TABLE x", "SELECT 1; -- x\n SELECT 2",
+        "SELECT 1; SELECT 2", "SELECT 1;SELECT 2;", "INSERT INTO x VALUES (1); DROP TABLE x",
+        "SELECT 1; -- x\n SELECT 2",
         "BEGIN; SELECT 1",
     ])
     func twoStatementsAreRefused(_ sql: String) throws {
@@ -199,7 +207,9 @@ struct BadInputTests {
         var random = SystemRandomNumberGenerator()
         for round in 0..<200 {
             let client = try daemon.client()
-            var bytes = (0..<Int.random(in: 1...600, using: &random)).map { _ in UInt8.random(in: 0...255, using: &random) }
+            var bytes = (0..<Int.random(in: 1...600, using: &random)).map { _ in
+                UInt8.random(in: 0...255, using: &random)
+            }
             if round.isMultiple(of: 2) { bytes = Array("Q 1 SELECT ".utf8) + bytes }
             try? client.send(bytes + [10])
             client.endRequests()

@@ -9,10 +9,7 @@ struct CancelTests {
     private func waitUntilRuns(_ marker: String) throws {
         try eventually("\(marker) runs") {
             for node in [Cluster.Node.primary, .standby1, .standby2] {
-                let count = try Cluster.shared().value(
-                    "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE '%\(marker)%' "
-                        + "AND pid <> pg_backend_pid()", on: node)
-                if count != "0" { return true }
+                if try Cluster.shared().sessions("active", "%\(marker)%", on: node) > 0 { return true }
             }
             return false
         }
@@ -53,7 +50,8 @@ struct CancelTests {
         let table = try makeTable("id int")
         let client = try Shared.client()
         try client.send(
-            "Q a SELECT 'a' FROM pg_sleep(0.5)\nQ b INSERT INTO \(table) VALUES (1)\nQ d INSERT INTO \(table) VALUES (2)\nCANCEL c b\n")
+            "Q a SELECT 'a' FROM pg_sleep(0.5)\nQ b INSERT INTO \(table) VALUES (1)\n"
+                + "Q d INSERT INTO \(table) VALUES (2)\nCANCEL c b\n")
         #expect(try client.answer(to: "a").value == "a")
         #expect(try client.answer(to: "b").sqlstate == "57014")
         #expect(try client.answer(to: "d").count == 1)

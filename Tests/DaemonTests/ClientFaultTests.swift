@@ -40,7 +40,7 @@ struct ClientFaultTests {
         let deaf = try daemon.client()
         _ = deaf.sendWithoutReading(Array("Q 1 SELECT repeat('x', 1000) FROM generate_series(1, 1000000)\n".utf8))
         try eventually("the deaf client's statement runs") {
-            try daemon.stats("pools").first { $0.values.contains("standby") }?["active"] == "1"
+            try daemon.pool("standby", "connections_active") == 1
         }
         let neighbour = try daemon.client()
         // Other pools are not concerned at all.
@@ -83,9 +83,7 @@ struct ClientFaultTests {
         }
         for node in [Cluster.Node.standby1, .standby2] {
             try eventually("no foreign statement runs on \(node.rawValue)") {
-                try Cluster.shared().value(
-                    "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%''foreign''%' AND state = 'active' "
-                        + "AND pid <> pg_backend_pid()", on: node) == "0"
+                try Cluster.shared().sessions("active", "SELECT ''foreign''%", on: node) == 0
             }
         }
     }
@@ -105,7 +103,12 @@ struct ClientFaultTests {
             }
             client.close()
         }
-        try eventually("all connections are gone") { try ProcessFacts.openFiles(daemon.pid) <= files + 4 }
+        // Both pools may have grown to four server connections meanwhile.
+        var now = 0
+        try eventually("all connections are gone: \(files) before, \(now) now") {
+            now = try ProcessFacts.openFiles(daemon.pid)
+            return now <= files + 8
+        }
         try daemon.client().expectAlive()
     }
 

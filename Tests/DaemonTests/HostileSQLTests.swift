@@ -20,10 +20,12 @@ struct HostileSQLTests {
 
     static let texts: [Text] = [
         Text("sum of 4,500", "SELECT 1" + times(4500, "+a")), Text("sum of 30,000", "SELECT 1" + times(30_000, "+1")),
-        Text("sum of 400,000", "SELECT 1" + times(400_000, "+1")), Text("concatenation", "SELECT ''" + times(20_000, "||b")),
+        Text("sum of 400,000", "SELECT 1" + times(400_000, "+1")),
+        Text("concatenation", "SELECT ''" + times(20_000, "||b")),
         Text("casts", "SELECT 1" + times(15_000, "::int")), Text("isnull", "SELECT 1" + times(10_000, " isnull")),
         Text("collate", "SELECT 'a'" + times(8000, " collate \"C\"")),
-        Text("unions", "SELECT 1" + times(5000, " UNION SELECT 1")), Text("joins", "SELECT 1 FROM a" + times(3000, " CROSS JOIN a")),
+        Text("unions", "SELECT 1" + times(5000, " UNION SELECT 1")),
+        Text("joins", "SELECT 1 FROM a" + times(3000, " CROSS JOIN a")),
         Text("subselects", "SELECT " + times(1500, "(SELECT ") + "1" + times(1500, ")")),
         Text("parentheses", "SELECT " + times(100_000, "(")), Text("a megabyte of parentheses", times(1_000_000, "(")),
         Text("closed parentheses", "SELECT " + times(9000, "(") + "1" + times(9000, ")")),
@@ -37,13 +39,18 @@ struct HostileSQLTests {
         Text("arrays", "SELECT " + times(5000, "ARRAY[") + "1" + times(5000, "]")),
         Text("a long list", "SELECT * FROM a WHERE id IN (" + times(100_000, "1,") + "1)"),
         Text("columns", "SELECT " + times(30_000, "a,") + "a"), Text("indirection", "SELECT a" + times(15_000, ".a")),
-        Text("dollar quote", "SELECT $" + times(30_000, "a") + "$ x"), Text("open quote", "SELECT '" + times(500_000, "x")),
-        Text("open identifier", "SELECT \"" + times(30_000, "x")), Text("a long literal", "SELECT length('" + times(900_000, "x") + "')"),
+        Text("dollar quote", "SELECT $" + times(30_000, "a") + "$ x"),
+        Text("open quote", "SELECT '" + times(500_000, "x")),
+        Text("open identifier", "SELECT \"" + times(30_000, "x")),
+        Text("a long literal", "SELECT length('" + times(900_000, "x") + "')"),
         Text("unicode escapes", "SELECT U&'" + times(20_000, "!0041") + "' UESCAPE '!'"),
         Text("big parameter number", "SELECT $99999999999999999999"), Text("parameter zero", "SELECT $0"),
-        Text("many rows", "INSERT INTO nosuch VALUES (1)" + times(50_000, ",(1)")), Text("and", "SELECT true" + times(20_000, " AND a")),
-        Text("functions", "SELECT " + times(4000, "f(") + times(4000, ")")), Text("one quote", "'"), Text("nothing but spaces", times(900_000, " ") + "\t"),
-        Text("a lone dollar", "$"), Text("a backslash", "\\"), Text("control bytes", "\u{1}\u{2}\u{7f}"), Text("a BOM", "\u{feff}SELECT 1"),
+        Text("many rows", "INSERT INTO nosuch VALUES (1)" + times(50_000, ",(1)")),
+        Text("and", "SELECT true" + times(20_000, " AND a")),
+        Text("functions", "SELECT " + times(4000, "f(") + times(4000, ")")), Text("one quote", "'"),
+        Text("nothing but spaces", times(900_000, " ") + "\t"),
+        Text("a lone dollar", "$"), Text("a backslash", "\\"), Text("control bytes", "\u{1}\u{2}\u{7f}"),
+        Text("a BOM", "\u{feff}SELECT 1"),
     ]
 
     @Test func eachIsAnsweredAndNobodyWaits() throws {
@@ -60,10 +67,11 @@ struct HostileSQLTests {
                 longest = max(longest, try elapsed { ping = try neighbour.ask("PING") })
                 #expect(ping?.tag == "PING")
             }
-            // The answer is the server's or ours, but there is one. What is not parsed must not cost a second either.
+            // The answer is the server's or ours, but there is one. Unguarded, the parser takes 4 to 200 seconds for some
+            // of these; guarded, a fraction of one, and this machine may be busy.
             let answer = try hostile.answer(to: "h")
             #expect(answer.tag != nil || answer.sqlstate?.utf8.count == 5, "\(text.testDescription)")
-            #expect(longest < .seconds(1), "\(text.testDescription) held the daemon for \(longest)")
+            #expect(longest < .seconds(3), "\(text.testDescription) held the daemon for \(longest)")
         }
         #expect(daemon.process.poll() == nil)
         try neighbour.expectAlive()
@@ -89,7 +97,9 @@ struct HostileSQLTests {
         let padding = Self.times(3000, "x")
         func send(_ range: Range<Int>) throws {
             var bytes: [UInt8] = []
-            for number in range { bytes += LineClient.request("ROUTE", "t\(number)", "", "SELECT \(number), '\(padding)'") }
+            for number in range {
+                bytes += LineClient.request("ROUTE", "t\(number)", "", "SELECT \(number), '\(padding)'")
+            }
             try client.send(bytes)
             for number in range { _ = try client.answer(to: "t\(number)") }
         }

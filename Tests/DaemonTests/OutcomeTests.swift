@@ -54,8 +54,7 @@ struct OutcomeTests {
         let test = try fixture()
         try test.client.send("Q u UPDATE \(test.table) SET n = n + 1 FROM pg_sleep(1) WHERE id = 1\n")
         try eventually("the update runs") {
-            try Cluster.shared().value(
-                "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE 'UPDATE \(test.table)%'") == "1"
+            try Cluster.shared().sessions("active", "UPDATE \(test.table)%") == 1
         }
         test.relay.cut()
         let answer = try test.client.answer(to: "u")
@@ -67,7 +66,7 @@ struct OutcomeTests {
         let test = try fixture()
         try test.client.send("Q r SELECT pg_sleep(3)\n")
         try eventually("the read runs") {
-            try test.daemon.stats("pools").first { $0.values.contains("standby") }?["active"] == "1"
+            try test.daemon.pool("standby", "connections_active") == 1
         }
         test.relay.cut()
         let answer = try test.client.answer(to: "r")
@@ -198,9 +197,7 @@ struct OutcomeTests {
         let table = try makeTable("id int", then: "INSERT INTO TABLE_NAME VALUES (1)")
         try client.send("Q u UPDATE \(table) SET id = 2 FROM pg_sleep(20)\n")
         try eventually("the backend is found and ended") {
-            try Cluster.shared().value(
-                "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity "
-                    + "WHERE state = 'active' AND query LIKE 'UPDATE \(table)%'") == "1"
+            try Cluster.shared().terminate("active", "UPDATE \(table)%") == 1
         }
         let answer = try client.answer(to: "u")
         #expect(answer.sqlstate == "08007" && answer.problem?.retry == .unknown, "\(answer)")
@@ -209,9 +206,7 @@ struct OutcomeTests {
         let marker = Workplace.uniqueTable()
         try client.send("Q r @route=primary SELECT pg_sleep(20) AS \(marker)\n")
         try eventually("the backend is found and ended") {
-            try Cluster.shared().value(
-                "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity "
-                    + "WHERE state = 'active' AND query LIKE '%\(marker)%' AND pid <> pg_backend_pid()") == "1"
+            try Cluster.shared().terminate("active", "%\(marker)%") == 1
         }
         #expect(try client.answer(to: "r").problem?.retry == .now)
         try client.expectAlive()

@@ -61,7 +61,8 @@ struct PipelineTests {
 
     /// A read behind a write on the same connection sees it, though reads go to standbys that lag.
     @Test func aReadAlwaysSeesTheWriteBeforeIt() throws {
-        let table = try makeTable("id int PRIMARY KEY, n int", then: "INSERT INTO TABLE_NAME SELECT g, 0 FROM generate_series(0, 3) g")
+        let table = try makeTable(
+            "id int PRIMARY KEY, n int", then: "INSERT INTO TABLE_NAME SELECT g, 0 FROM generate_series(0, 3) g")
         let daemon = try Shared.daemon()
         try concurrently(4) { row in
             let client = try daemon.client()
@@ -95,7 +96,8 @@ struct PipelineTests {
         for (number, client) in clients.enumerated() {
             try client.send(
                 LineClient.request("Q", "a", "", "SELECT $1::text", ["echo \(number)"])
-                    + LineClient.request("Q", "b", "", "INSERT INTO \(table) VALUES ($1, $2)", ["\(number)", "v\(number)"])
+                    + LineClient.request(
+                        "Q", "b", "", "INSERT INTO \(table) VALUES ($1, $2)", ["\(number)", "v\(number)"])
                     + LineClient.request("Q", "c", "", "SELECT v FROM \(table) WHERE id = $1", ["\(number)"]))
         }
         for (number, client) in clients.enumerated() {

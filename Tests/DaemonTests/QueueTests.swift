@@ -13,7 +13,7 @@ struct QueueTests {
 
     private func waitForWaiting(_ daemon: DaemonProcess, _ count: Int) throws {
         try eventually("\(count) waiting requests") {
-            try daemon.stats("pools").first { $0.values.contains("primary") }?["waiting"] == "\(count)"
+            try daemon.pool("primary", "waiting_requests") == count
         }
     }
 
@@ -30,7 +30,8 @@ struct QueueTests {
         let extra = try daemon.client()
         let took = try elapsed {
             let answer = try extra.query("SELECT 1", options: "@route=primary")
-            #expect(answer.sqlstate == "53300" && answer.problem?.retry == .later && answer["src"] == "pool", "\(answer)")
+            #expect(
+                answer.sqlstate == "53300" && answer.problem?.retry == .later && answer["src"] == "pool", "\(answer)")
             #expect((answer["after_ms"].flatMap { Int($0) } ?? -1) >= 0, "\(answer)")
         }
         #expect(took < .seconds(2))
@@ -109,6 +110,8 @@ struct QueueTests {
                 try client.run("INSERT INTO \(table) VALUES (\(index), \(round))")
             }
         }
-        #expect(try Cluster.shared().value("SELECT count(DISTINCT (id, n)) || ' ' || count(*) FROM msgsvr.\(table)") == "400 400")
+        #expect(
+            try Cluster.shared().value("SELECT count(DISTINCT (id, n)) || ' ' || count(*) FROM msgsvr.\(table)")
+                == "400 400")
     }
 }

@@ -139,7 +139,7 @@ struct BigResultTests {
         var highest = 0
         for number in 1...100_000 {
             let line = try client.line() ?? []
-            if !line.elementsEqual("D\t\(number)\t\(filler)".utf8) {
+            if !line.equals("D\t\(number)\t\(filler)") {
                 throw TestFailure("row \(number): \(String(decoding: line.prefix(80), as: UTF8.self))")
             }
             if number.isMultiple(of: 10_000) { highest = max(highest, try ProcessFacts.residentKiB(daemon.pid)) }

@@ -62,7 +62,8 @@ struct StartTests {
         settings.primaryConninfo = "host=\(folder) port=6432 dbname=x user=x"
         settings.standbyConninfo = settings.primaryConninfo
         try settings.write()
-        let result = try run(Workplace.pointsman, ["run", "-c", settings.file, "--require-ready"], within: .seconds(20))
+        let result = try run(
+            Workplace.pointsman, ["run", "-c", settings.file, "--require-ready"], within: .seconds(20))
         #expect(result.code == 69, "\(result)")
     }
 

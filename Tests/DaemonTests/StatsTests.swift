@@ -5,38 +5,54 @@ import Testing
 /// STATS: ordinary rows, and the numbers are right.
 @Suite(.serialized, .onOwnThreads, .timeLimit(.minutes(4)))
 struct StatsTests {
-    private func pool(_ daemon: DaemonProcess, _ name: String) throws -> [String: String] {
-        try #require(try daemon.stats("pools").first { $0["pool"] == name })
-    }
-
-    private func number(_ row: [String: String], _ key: String) -> Int { row[key].flatMap { Int($0) } ?? -1 }
-
     @Test func poolsCountRequests() throws {
         let daemon = try DaemonProcess()
         let table = try makeTable("id int")
         let client = try daemon.client()
         for _ in 0..<11 { try client.run("SELECT 1") }
         for number in 0..<7 { try client.run("INSERT INTO \(table) VALUES (\(number))") }
+        // The failed reads go to the primary, behind own writes.
         for _ in 0..<3 { _ = try client.query("SELECT 1/0") }
-        let standby = try pool(daemon, "standby")
-        let primary = try pool(daemon, "primary")
-        #expect(number(standby, "reads") == 11, "\(standby)")
-        #expect(number(primary, "writes") == 7, "\(primary)")
-        // The failed reads went to the primary, behind own writes.
-        #expect(number(primary, "reads") == 3, "\(primary)")
-        #expect(number(primary, "errors") == 3 && number(standby, "errors") == 0, "\(primary)")
-        #expect(number(standby, "max") == 4 && number(standby, "waiting") == 0 && number(standby, "active") == 0)
-        #expect(number(standby, "idle") >= 1)
-        #expect(number(standby, "rows") == 11)
+        try client.ask("BEGIN")
+        try client.run("SELECT 1 FROM generate_series(1, 5)")
+        try client.ask("COMMIT")
+        for (pool, column, value) in [
+            ("standby", "requests_read", 11), ("standby", "requests_write", 0), ("standby", "requests_ok", 11),
+            ("standby", "requests_error", 0), ("standby", "rows", 11), ("primary", "requests_write", 7),
+            ("primary", "requests_read", 3), ("primary", "requests_error", 3), ("primary", "requests_transaction", 3),
+            ("primary", "requests_ok", 10), ("primary", "retry_advice_never", 3), ("primary", "rows", 5),
+            ("primary", "connections_maximum", 4), ("primary", "connections_active", 0),
+            ("primary", "waiting_requests", 0),
+        ] {
+            #expect(try daemon.pool(pool, column) == value, "\(pool) \(column)")
+        }
+        #expect(try daemon.pool("standby", "connections_idle") >= 1)
+        #expect(try daemon.pool("primary", "sent_bytes") > 100)
+    }
+
+    /// Refused and timed-out requests are told apart.
+    @Test func resultsAreToldApart() throws {
+        let daemon = try DaemonProcess()
+        let client = try daemon.client()
+        _ = try client.query("SELECT pg_sleep(5)", options: "@timeout=100")
+        #expect(try daemon.pool("standby", "requests_timeout") == 1)
+        try client.send("Q a SELECT pg_sleep(5)\nCANCEL c a\n")
+        _ = try client.answer(to: "a")
+        _ = try client.answer(to: "c")
+        #expect(try daemon.pool("standby", "requests_cancelled") == 1)
+        _ = try client.query("LISTEN x")
+        // What no pool was chosen for is counted all the same.
+        let refused = try daemon.stats("pools").compactMap { $0["requests_refused"].flatMap { Int($0) } }
+        #expect(refused.reduce(0, +) == 1)
     }
 
     @Test func connectionsAreShown() throws {
         let daemon = try DaemonProcess { $0.primary[0] = "size = 2" }
-        let one = try daemon.client()
-        try one.ask("BEGIN")
-        #expect(number(try pool(daemon, "primary"), "active") == 1)
-        try one.ask("ROLLBACK")
-        try eventually("idle again") { number(try pool(daemon, "primary"), "active") == 0 }
+        let client = try daemon.client()
+        try client.ask("BEGIN")
+        #expect(try daemon.pool("primary", "connections_active") == 1)
+        try client.ask("ROLLBACK")
+        #expect(try daemon.pool("primary", "connections_active") == 0)
     }
 
     @Test func rulesAreListedInOrder() throws {

@@ -26,8 +26,11 @@ enum Shared {
 
 /// Makes a table that only this test has.
 ///
-/// - Parameter columns: what stands in the parentheses, and further statements behind them; `TABLE_NAME` is its name.
-/// - Returns: its name.
+/// - Parameters:
+///   - columns: what stands in the parentheses.
+///   - more: statements behind that; `TABLE_NAME` is its name.
+/// - Returns: its name, which the daemon's clients find without a schema.
+/// - Throws: `TestFailure` when the server refuses it, or the standbys do not follow.
 func makeTable(_ columns: String, then more: String = "") throws -> String {
     let name = Workplace.uniqueTable()
     let text = "CREATE TABLE TABLE_NAME(\(columns)); \(more)"

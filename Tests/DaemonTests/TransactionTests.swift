@@ -6,12 +6,7 @@ import Testing
 struct TransactionTests {
     /// Sessions that hold a transaction open and last ran something about this table.
     private func idleInTransaction(_ table: String) throws -> Int {
-        let count = try Cluster.shared().value(
-            """
-            SELECT count(*) FROM pg_stat_activity
-            WHERE state LIKE 'idle in transaction%' AND query LIKE '%\(table)%' AND pid <> pg_backend_pid()
-            """)
-        return Int(count) ?? -1
+        try Cluster.shared().sessions("idle in transaction%", "%\(table)%")
     }
 
     private func ids(_ table: String) throws -> [String] {
@@ -72,8 +67,11 @@ struct TransactionTests {
         let table = try makeTable("id int")
         let client = try Shared.client()
         var bytes = LineClient.request("BEGIN", "b", "@using=nowhere")
-        for number in 0..<20 { bytes += LineClient.request("Q", "q\(number)", "", "INSERT INTO \(table) VALUES (\(number))") }
-        bytes += LineClient.request("COMMIT", "c") + LineClient.request("Q", "n", "", "INSERT INTO \(table) VALUES (99)")
+        for number in 0..<20 {
+            bytes += LineClient.request("Q", "q\(number)", "", "INSERT INTO \(table) VALUES (\(number))")
+        }
+        bytes +=
+            LineClient.request("COMMIT", "c") + LineClient.request("Q", "n", "", "INSERT INTO \(table) VALUES (99)")
         try client.send(bytes)
         let begin = try client.answer(to: "b")
         #expect(begin.problem != nil && begin["tx"] == "E")
@@ -89,7 +87,8 @@ struct TransactionTests {
         let table = try makeTable("id int")
         let client = try Shared.client()
         try client.send(
-            LineClient.request("BEGIN", "b", options) + LineClient.request("Q", "q", "", "INSERT INTO \(table) VALUES (1)")
+            LineClient.request("BEGIN", "b", options)
+                + LineClient.request("Q", "q", "", "INSERT INTO \(table) VALUES (1)")
                 + LineClient.request("ROLLBACK", "r"))
         #expect(try client.answer(to: "b").sqlstate == "08P01")
         #expect(try client.answer(to: "q").sqlstate == "25P02")
@@ -149,15 +148,15 @@ struct TransactionTests {
         if whileAStatementRuns {
             try client.send("Q s SELECT pg_sleep(30) FROM \(table) RIGHT JOIN (SELECT 1) x ON true\n")
             try eventually("the sleeping statement") {
-                try Cluster.shared().value(
-                    "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep(30) FROM \(table)%'") == "1"
+                try Cluster.shared().sessions("active", "SELECT pg_sleep(30) FROM \(table)%") == 1
             }
         }
         client.close()
         try eventually("the end of the transaction", within: .seconds(1)) {
             try idleInTransaction(table) == 0
                 && Cluster.shared().value(
-                    "SELECT count(*) FROM pg_locks WHERE relation = 'msgsvr.\(table)'::regclass AND mode = 'RowExclusiveLock'") == "0"
+                    "SELECT count(*) FROM pg_locks WHERE relation = 'msgsvr.\(table)'::regclass AND mode = 'RowExclusiveLock'"
+                ) == "0"
         }
         #expect(try ids(table) == ["1"])
         let other = try Shared.client()
@@ -279,6 +278,8 @@ struct TransactionTests {
         try one.run("SELECT set_config('my.secret', 'x', true)")
         try one.ask("COMMIT")
         #expect(try two.run("SHOW work_mem", options: "@route=primary").value != "77MB")
-        #expect(try two.run("SELECT coalesce(current_setting('my.secret', true), '')", options: "@route=primary").value == "")
+        #expect(
+            try two.run("SELECT coalesce(current_setting('my.secret', true), '')", options: "@route=primary").value
+                == "")
     }
 }

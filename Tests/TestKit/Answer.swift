@@ -18,7 +18,13 @@ package enum ReplyLine: Equatable, Sendable {
     /// - Throws: `TestFailure` that shows the line.
     package init(_ line: ArraySlice<UInt8>) throws {
         let wrong = { (why: String) in TestFailure("\(why): \(String(decoding: line.prefix(200), as: UTF8.self))") }
-        var fields = line.split(separator: 9, omittingEmptySubsequences: false)
+        var fields: [ArraySlice<UInt8>] = []
+        var tail = line
+        while let tab = tail.place(of: 9) {
+            fields.append(tail[..<tab])
+            tail = tail[(tab + 1)...]
+        }
+        fields.append(tail)
         guard let letter = fields.first, letter.count == 1 else { throw wrong("no line letter") }
         fields.removeFirst()
         let values: [String?]
@@ -74,19 +80,15 @@ package enum ReplyLine: Equatable, Sendable {
 
     /// The five escapes and nothing else; `\N` alone is NULL.
     static func unescape(_ field: ArraySlice<UInt8>) throws -> String? {
-        guard field.contains(UInt8(ascii: "\\")) || field.contains(13) || field.contains(0) else {
-            return try text(Array(field))
-        }
-        if field.elementsEqual("\\N".utf8) { return nil }
+        guard field.place(of: 13) == nil, field.place(of: 0) == nil else { throw TestFailure("a bare CR or NUL") }
+        guard var place = field.place(of: UInt8(ascii: "\\")) else { return try text(Array(field)) }
+        if field.count == 2, field.last == UInt8(ascii: "N") { return nil }
         var bytes: [UInt8] = []
         bytes.reserveCapacity(field.count)
         var rest = field
-        while let byte = rest.popFirst() {
-            guard byte != 13, byte != 0 else { throw TestFailure("a bare CR or NUL") }
-            guard byte == UInt8(ascii: "\\") else {
-                bytes.append(byte)
-                continue
-            }
+        while true {
+            bytes += rest[..<place]
+            rest = rest[(place + 1)...]
             switch rest.popFirst() {
             case UInt8(ascii: "\\"): bytes.append(UInt8(ascii: "\\"))
             case UInt8(ascii: "t"): bytes.append(9)
@@ -94,13 +96,36 @@ package enum ReplyLine: Equatable, Sendable {
             case UInt8(ascii: "r"): bytes.append(13)
             default: throw TestFailure("an escape that is none")
             }
+            guard let next = rest.place(of: UInt8(ascii: "\\")) else { break }
+            place = next
         }
-        return try text(bytes)
+        return try text(bytes + rest)
     }
 
     private static func text(_ bytes: [UInt8]) throws -> String {
         guard let text = String(validating: bytes, as: UTF8.self) else { throw TestFailure("invalid UTF-8") }
         return text
+    }
+}
+
+extension ArraySlice<UInt8> {
+    /// The index of the first such byte. By `memchr(3)`: tests are not optimised, and some values are long.
+    package func place(of byte: UInt8) -> Int? {
+        withUnsafeBytes { all in
+            guard let base = all.baseAddress, let place = memchr(base, Int32(byte), all.count) else { return nil }
+            return startIndex + (UnsafeRawPointer(place) - base)
+        }
+    }
+
+    package func equals(_ text: String) -> Bool {
+        var text = text
+        return text.withUTF8 { wanted in
+            withUnsafeBytes { all in
+                guard all.count == wanted.count else { return false }
+                guard let one = all.baseAddress, let other = wanted.baseAddress else { return true }
+                return memcmp(one, other, all.count) == 0
+            }
+        }
     }
 }
 

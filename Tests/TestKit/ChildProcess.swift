@@ -3,11 +3,9 @@ import Synchronization
 
 /// Starts a program with exactly these three standard files; everything else that tests open is close-on-exec.
 ///
-/// - Parameters:
-///   - input: a descriptor, or nil for /dev/null.
-///   - output: a file for both standard output and error, or nil to share this process's error output.
-///   - errorOutput: a file for standard error alone.
-/// - Throws: `TestFailure` when the program cannot be started.
+/// `input` is a descriptor, or nil for /dev/null. `output` is a file for both standard output and error, or nil to share
+/// this process's error output; `errorOutput` is one for standard error alone. Gives the PID, and throws `TestFailure`
+/// when the program cannot be started.
 func spawn(
     _ path: String, _ arguments: [String], environment: [String: String] = [:], input: Int32? = nil, output: String?,
     errorOutput: String? = nil, newSession: Bool = false
@@ -42,7 +40,9 @@ func spawn(
     for number in [SIGHUP, SIGINT, SIGTERM, SIGPIPE, SIGUSR1, SIGUSR2] { sigaddset(&defaults, number) }
     posix_spawnattr_setsigmask(&attributes, &none)
     posix_spawnattr_setsigdefault(&attributes, &defaults)
-    let flags = POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | (newSession ? 0x80 /* POSIX_SPAWN_SETSID */ : 0)
+    // POSIX_SPAWN_SETSID of <spawn.h>, which is a macro only under _GNU_SOURCE.
+    let ownSession: Int32 = 0x80
+    let flags = POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | (newSession ? ownSession : 0)
     posix_spawnattr_setflags(&attributes, Int16(flags))
 
     var all = ProcessInfo.processInfo.environment
@@ -158,7 +158,9 @@ package enum ProcessFacts {
     package static func residentKiB(_ pid: pid_t) throws -> Int {
         let text = try String(contentsOfFile: "/proc/\(pid)/status", encoding: .utf8)
         for line in text.split(separator: "\n") where line.hasPrefix("VmRSS:") {
-            if let number = line.split(whereSeparator: { $0 == " " || $0 == "\t" }).dropFirst().first.flatMap({ Int($0) }) {
+            if let number = line.split(whereSeparator: { $0 == " " || $0 == "\t" }).dropFirst().first.flatMap({
+                Int($0)
+            }) {
                 return number
             }
         }

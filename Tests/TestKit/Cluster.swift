@@ -116,6 +116,32 @@ package final class Cluster: Sendable {
         return value
     }
 
+    /// How many sessions of others are in such a state and ran last, or run, such a statement.
+    ///
+    /// - Parameters:
+    ///   - state: a pattern for LIKE, such as `active` or `idle in%`.
+    ///   - statement: a pattern for LIKE.
+    ///   - node: the server that is asked.
+    /// - Returns: 0 or more.
+    /// - Throws: `TestFailure` when the server does not answer.
+    package func sessions(_ state: String, _ statement: String, on node: Node = .primary) throws -> Int {
+        try sessions("count(*)", state, statement, on: node)
+    }
+
+    /// Ends such sessions and says how many there were.
+    package func terminate(_ state: String, _ statement: String, on node: Node = .primary) throws -> Int {
+        try sessions("count(pg_terminate_backend(pid))", state, statement, on: node)
+    }
+
+    private func sessions(_ count: String, _ state: String, _ statement: String, on node: Node) throws -> Int {
+        let text = """
+            SELECT \(count) FROM pg_stat_activity
+            WHERE state LIKE '\(state)' AND query LIKE '\(statement)' AND pid <> pg_backend_pid()
+            """
+        guard let number = Int(try value(text, on: node)) else { throw TestFailure("no number: \(text)") }
+        return number
+    }
+
     /// Waits until both standbys have replayed all that the primary has written.
     package func waitForReplay() throws {
         let written = try value("SELECT pg_current_wal_flush_lsn()")

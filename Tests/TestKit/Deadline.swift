@@ -38,13 +38,14 @@ extension Duration {
 ///
 /// - Throws: `TestFailure` naming `what` when it does not hold within the time, or what the condition throws.
 package func eventually(
-    _ what: String, within duration: Duration = .seconds(10), every pause: Duration = .milliseconds(10),
+    _ what: @autoclosure () -> String, within duration: Duration = .seconds(10),
+    every pause: Duration = .milliseconds(10),
     _ condition: () throws -> Bool
 ) throws {
     let deadline = Deadline(after: duration)
     while true {
         if try condition() { return }
-        if deadline.hasPassed { throw TestFailure("\(what): not within \(duration)") }
+        if deadline.hasPassed { throw TestFailure("\(what()): not within \(duration)") }
         usleep(UInt32(pause.milliseconds) * 1000)
     }
 }

@@ -146,9 +146,10 @@ package final class LineClient {
     }
 
     private static func escape(_ text: String) -> String {
-        guard text.utf8.contains(where: { $0 == 92 || $0 == 9 || $0 == 10 || $0 == 13 }) else { return text }
+        let plain = ArraySlice(text.utf8)
+        guard [9, 10, 13, 92].contains(where: { plain.place(of: $0) != nil }) else { return text }
         var bytes: [UInt8] = []
-        for byte in text.utf8 {
+        for byte in plain {
             switch byte {
             case 92: bytes += Array("\\\\".utf8)
             case 9: bytes += Array("\\t".utf8)
@@ -205,6 +206,16 @@ package final class LineClient {
         let id = freshID()
         try send(LineClient.request(verb, id, options, text, values))
         return try answer(to: id)
+    }
+
+    /// Sends one request of any verb that must succeed.
+    ///
+    /// - Throws: `TestFailure` that shows the E.
+    @discardableResult
+    package func succeed(_ verb: String, _ options: String = "", _ text: String? = nil) throws -> Answer {
+        let answer = try ask(verb, options, text)
+        if let problem = answer.problem { throw TestFailure("\(problem) for: \(verb) \(options) \(text ?? "")") }
+        return answer
     }
 
     /// Sends one statement and reads its answer, C or E.

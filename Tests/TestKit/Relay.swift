@@ -32,6 +32,8 @@ package final class Relay: Sendable {
     /// A folder with a socket named as libpq wants it, and the conninfo that leads through it.
     ///
     /// - Parameter conninfo: of PgBouncer, with `host=FOLDER` and `port=NUMBER`.
+    /// - Returns: the relay and the conninfo.
+    /// - Throws: `TestFailure` when the conninfo names no socket.
     package static func before(_ conninfo: String) throws -> (relay: Relay, conninfo: String) {
         var words: [String: String] = [:]
         for word in conninfo.split(separator: " ") {
