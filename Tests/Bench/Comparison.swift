@@ -9,6 +9,9 @@ struct Comparison {
     let options: Options
     let clients: Int
 
+    /// Nanoseconds that one side works at a stretch: many times what one request takes.
+    private var sliceLength: UInt64 { clients > 100 ? 1_000_000_000 : 250_000_000 }
+
     func rounds() throws(BenchError) -> [Round] {
         let workload = Workload(rows: options.rows, writePercent: options.writePercent)
         var direct = try DirectClients(
@@ -20,7 +23,7 @@ struct Comparison {
         for number in 0..<options.rounds {
             var round = Round(direct: Measurement(), line: Measurement())
             // Slices in turn: a shared machine is slower for seconds at a time, and both sides shall have their part.
-            for slice in 0..<options.slices {
+            for slice in 0..<max(1, Int(options.nanoseconds / sliceLength)) {
                 let isDirectFirst = (number + slice) % 2 == 0
                 if isDirectFirst { round.direct.add(try measure(&direct, pgbouncer)) }
                 round.line.add(try measure(&line, daemon))
@@ -37,14 +40,14 @@ struct Comparison {
     }
 
     private func measure(_ side: inout some LoadGenerator, _ process: ProcessTimes?) throws(BenchError) -> Measurement {
-        try side.measure(warmUp: Options.warmUp, duration: Options.slice, process: process)
+        try side.measure(warmUp: sliceLength / 5, duration: sliceLength, process: process)
     }
 
     /// A figure over errors would be none.
     private static func check(_ round: Round) throws(BenchError) {
         for (name, side) in [("direct", round.direct), ("Pointsman", round.line)] {
             if let error = side.firstError { throw BenchError("\(name): \(side.errors) errors, the first: \(error)") }
-            guard side.requests > 0 else { throw BenchError("\(name): nothing was answered") }
+            guard !side.latencies.isEmpty else { throw BenchError("\(name): nothing was answered") }
         }
     }
 }

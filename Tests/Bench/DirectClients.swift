@@ -71,9 +71,9 @@ struct DirectClients: LoadGenerator {
                 let connection = connections[index]
                 guard connection.isInFlight, try receive(on: connection, recording: &recording) else { return }
                 let now = Clock.now
-                recording.requests += 1
-                recording.latencies.append(UInt32(clamping: now &- connection.sentAt))
+                recording.answered += 1
                 if now < deadline {
+                    recording.latencies.append(UInt32(clamping: now &- connection.sentAt))
                     try send(on: connection)
                 } else {
                     connection.isInFlight = false

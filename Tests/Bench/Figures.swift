@@ -1,6 +1,8 @@
+import Glibc
+
 /// The figures that this program measures, by the ids of the project's list.
 enum Figures {
-    static let all = ["F1", "F2", "F3", "F4", "F8"]
+    static let all = ["F1", "F2", "F3", "F4", "F8", "F9"]
 
     static func measure(_ ids: [String], _ options: Options) throws(BenchError) -> [Figure] {
         var figures: [Figure] = []
@@ -16,6 +18,7 @@ enum Figures {
             }
         }
         if ids.contains("F3") { figures.append(latency(try Comparison(options: options, clients: 1).rounds())) }
+        if ids.contains("F9") { figures.append(try idleClients(options, count: 10_000)) }
         if ids.contains("F8") { figures.append(try allocations(options)) }
         return figures
     }
@@ -42,6 +45,35 @@ enum Figures {
                 + "daemon \(decimal(rounds.medianOf { $0.line.processMicroseconds }, digits: 1)) µs a request")
     }
 
+    /// Resident memory of a daemon that holds idle clients and nothing else.
+    private static func idleClients(_ options: Options, count: Int) throws(BenchError) -> Figure {
+        guard let pid = options.daemonPID else { throw BenchError("F9 needs --daemon-pid") }
+        var limit = rlimit()
+        getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+        limit.rlim_cur = limit.rlim_max
+        setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+        let daemon = ProcessTimes(pid: pid)
+        let before = daemon.residentBytes()
+        let workload = Workload(rows: options.rows, writePercent: 0)
+        // Each client has had its answer before it idles, 50 of them at a time: what a crowd at work needs is no figure
+        // of idle clients.
+        var groups: [LineClients] = []
+        var answers = Measurement()
+        for group in 0..<(count / 50) {
+            var clients = try LineClients(
+                clients: 50, socket: options.socket, workload: workload, seed: UInt64(group))
+            try clients.run(until: 0, recording: &answers)
+            groups.append(clients)
+        }
+        if let error = answers.firstError { throw BenchError("\(answers.errors) errors, the first: \(error)") }
+        let after = withExtendedLifetime(groups) { daemon.residentBytes() }
+        return Figure(
+            id: "F9", name: "resident memory with \(count) idle clients", unit: "MB", reach: 24, isCeiling: true,
+            rounds: [Double(after) / 1e6],
+            detail: "\(decimal(Double(before) / 1e6, digits: 1)) MB before, "
+                + "\(decimal(Double(after - before) / Double(count), digits: 0)) bytes a client")
+    }
+
     /// Allocations that are not libpq's own, for each request of warm connections. The daemon under test has allocations.c
     /// loaded.
     private static func allocations(_ options: Options) throws(BenchError) -> Figure {
@@ -63,8 +95,8 @@ enum Figures {
                 byOwner[owner, default: 0] += grown
                 if !owner.hasPrefix("libpq.so") { others += grown }
             }
-            rounds.append(Double(others) / Double(side.requests))
-            requests += side.requests
+            rounds.append(Double(others) / Double(side.answered))
+            requests += side.answered
         }
         // libpq allocates for each result: a count without it has seen nothing.
         let ofLibpq = byOwner.filter { $0.key.hasPrefix("libpq.so") }.values.reduce(0, +)

@@ -16,14 +16,9 @@ struct Options {
 
     var nanoseconds: UInt64 { UInt64(seconds * 1e9) }
 
-    /// Nanoseconds that one side works at a stretch, and those before it that do not count.
-    static let slice: UInt64 = 250_000_000
-    static let warmUp: UInt64 = 50_000_000
-    var slices: Int { max(1, Int(nanoseconds / Self.slice)) }
-
     static let usage = """
         usage: Bench --socket PATH --reads CONNINFO [--writes CONNINFO] [--daemon-pid N] [--pgbouncer-pid N] [--rows N]
-                     [--write-percent N] [--rounds N] [--seconds S] [--allocations FILE] [--out FILE] [F1 F2 F3 F4 F8]
+                     [--write-percent N] [--rounds N] [--seconds S] [--allocations FILE] [--out FILE] [F1 F2 F3 F4 F8 F9]
         deploy/bench starts what it needs and calls it.
         """
 

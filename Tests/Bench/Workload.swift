@@ -16,20 +16,21 @@ struct Workload {
 
 /// What one side did in one measured time.
 struct Measurement {
-    var requests = 0
+    /// Requests that were answered, those behind the deadline too.
+    var answered = 0
     var errors = 0
     /// Nanoseconds that were measured.
     var duration: UInt64 = 0
-    /// Nanoseconds of each request.
+    /// Nanoseconds of each request that was answered in that time.
     var latencies: [UInt32] = []
     /// Nanoseconds of CPU of the watched process, 0 without one.
     var processTime: UInt64 = 0
     /// The first error's text.
     var firstError: String?
 
-    var rate: Double { duration == 0 ? 0 : Double(requests) * 1e9 / Double(duration) }
+    var rate: Double { duration == 0 ? 0 : Double(latencies.count) * 1e9 / Double(duration) }
     /// Microseconds of the watched process's CPU for each request.
-    var processMicroseconds: Double { requests == 0 ? 0 : Double(processTime) / 1000 / Double(requests) }
+    var processMicroseconds: Double { answered == 0 ? 0 : Double(processTime) / 1000 / Double(answered) }
 
     /// The middle request's microseconds.
     var p50: Double {
@@ -38,7 +39,7 @@ struct Measurement {
     }
 
     mutating func add(_ other: Measurement) {
-        requests += other.requests
+        answered += other.answered
         errors += other.errors
         duration += other.duration
         latencies += other.latencies
@@ -49,7 +50,8 @@ struct Measurement {
 
 /// A number of connections with one request in flight on each.
 protocol LoadGenerator {
-    /// Sends one request on every connection and keeps each busy until `deadline`; then takes the answers that are left.
+    /// Sends one request on every connection and keeps each busy until `deadline`; then takes the answers that are left,
+    /// which count for CPU and errors only.
     mutating func run(until deadline: UInt64, recording: inout Measurement) throws(BenchError)
 }
 
@@ -66,7 +68,7 @@ extension LoadGenerator {
         let timeBefore = process?.cpuNanoseconds() ?? 0
         let start = Clock.now
         try run(until: start &+ duration, recording: &measurement)
-        measurement.duration = Clock.now &- start
+        measurement.duration = duration
         measurement.processTime = (process?.cpuNanoseconds() ?? 0) &- timeBefore
         return measurement
     }
