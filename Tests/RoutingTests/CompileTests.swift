@@ -223,12 +223,17 @@ private func complaints(_ definition: RoutingDefinition) -> [String] {
         #expect(
             complaints(
                 expecting("SELECT 1") {
-                    $0.pool = "near"; $0.kind = "select"; $0.reason = "classifier"
+                    $0.pool = "near"; $0.kind = "select"; $0.access = .read
+                }) == [])
+        #expect(
+            complaints(
+                expecting("SELECT nextval('s')") {
+                    $0.kind = "select"; $0.access = .write
                 }) == [])
         #expect(
             complaints(
                 expecting("SELECT 1") {
-                    $0.tag = "report"; $0.pool = "far"
+                    $0.tag = "report"; $0.pool = "far"; $0.rule = "reports"
                 }) == [])
         #expect(
             complaints(
@@ -243,7 +248,7 @@ private func complaints(_ definition: RoutingDefinition) -> [String] {
         #expect(
             complaints(
                 expecting("DROP TABLE t") {
-                    $0.listen = "app"; $0.refused = true
+                    $0.listen = "app"; $0.rule = "no ddl"
                 }) == [])
         #expect(
             complaints(
@@ -253,14 +258,9 @@ private func complaints(_ definition: RoutingDefinition) -> [String] {
         #expect(
             complaints(
                 expecting("DROP TABLE t") {
-                    $0.listen = "ops"; $0.refused = false
+                    $0.listen = "ops"; $0.pool = "primary"
                 }) == [])
         #expect(complaints(expecting("SET a = 1") { $0.sqlstate = "0A000" }) == [])
-        #expect(
-            complaints(
-                expecting("SET LOCAL a = 1") {
-                    $0.inTransaction = true; $0.refused = false
-                }) == [])
     }
 
     @Test func expectationsThatDoNotHold() {
@@ -274,9 +274,6 @@ private func complaints(_ definition: RoutingDefinition) -> [String] {
                 "expect 0 pool: expected pool \"near\", but its kind is \"select\" and it goes to pool \"accounts\" by rule "
                     + "\"accounts\", reason \"rule\""
             ])
-        #expect(complaints(expecting("SELECT 1") { $0.kind = "insert" }).count == 1)
-        #expect(complaints(expecting("SELECT 1") { $0.reason = "rule" }).count == 1)
-        #expect(complaints(expecting("SELECT 1") { $0.refused = true }).count == 1)
         #expect(
             complaints(
                 expecting("DROP TABLE t") {
@@ -284,7 +281,11 @@ private func complaints(_ definition: RoutingDefinition) -> [String] {
                 }) == [
                     "expect 0 pool: expected pool \"primary\", but it is refused by rule \"no ddl\" (42501): no"
                 ])
-        #expect(complaints(expecting("SET a = 1") { $0.refused = false }).count == 1)
+        for change: (inout ExpectCase) -> Void in [
+            { $0.kind = "insert" }, { $0.access = .write }, { $0.rule = "batch" }, { $0.sqlstate = "42501" },
+        ] {
+            #expect(complaints(expecting("SELECT 1", change)).count == 1)
+        }
         #expect(complaints(expecting("SET a = 1") { $0.sqlstate = "42601" }).count == 1)
     }
 
@@ -297,13 +298,17 @@ private func complaints(_ definition: RoutingDefinition) -> [String] {
                 }
             ).count == 1)
         #expect(complaints(expecting("SELECT 1") { $0.kind = "selec" }).count == 1)
-        #expect(complaints(expecting("SELECT 1") { $0.reason = "because" }).count == 1)
         #expect(
             complaints(
-                expecting("SELECT 1") {
-                    $0.refused = true; $0.pool = "near"
+                expecting("SET a = 1") {
+                    $0.sqlstate = "0A000"; $0.pool = "near"
                 }
             ).count == 1)
+        #expect(complaints(expecting("SELECT 1") { _ in }).count == 1)
+        #expect(
+            complaints(expecting("SELECT 1") { $0.rule = "bach" }) == [
+                "expect 0 rule: no rule \"bach\" (did you mean \"batch\"?)"
+            ])
     }
 
     @Test func allFailedExpectationsAreNamed() {

@@ -74,7 +74,6 @@ extension Judge {
             withBytes(of: expectation.tag) { tag in
                 request.using = using
                 request.tag = tag
-                if expectation.inTransaction { request.transactionPool = transactionPool(expectation) }
                 return sql.withUTF8 { explain(UnsafeRawBufferPointer($0), request, origin) }
             }
         }
@@ -84,22 +83,14 @@ extension Judge {
                 subject: .expectation(index), field: field, element: nil,
                 message: "expected \(expected), but \(outcome)")
         }
-        let isRefused = explanation.pool == nil
-        if let refused = expectation.refused, refused != isRefused {
-            return problem("refused", refused ? "a refusal" : "no refusal")
+        if let state = expectation.sqlstate, state != explanation.sqlstate {
+            return problem("sqlstate", "a refusal with \(state)")
         }
-        if let state = expectation.sqlstate, state != explanation.sqlstate { return problem("sqlstate", state) }
         if let pool = expectation.pool, pool != explanation.pool { return problem("pool", "pool \"\(pool)\"") }
         if let kind = expectation.kind, kind != explanation.kind { return problem("kind", "kind \"\(kind)\"") }
-        if let reason = expectation.reason, reason != explanation.reason {
-            return problem("reason", "reason \"\(reason)\"")
-        }
+        if let access = expectation.access, access != explanation.access { return problem("access", "a \(access)") }
+        if let rule = expectation.rule, rule != explanation.rule { return problem("rule", "rule \"\(rule)\"") }
         return nil
-    }
-
-    private func transactionPool(_ expectation: ExpectCase) -> Int {
-        let cluster = expectation.using.flatMap { rules.cluster(named: $0) } ?? rules.defaultCluster
-        return rules.clusters[cluster].primary
     }
 
     private func outcome(_ explanation: Explanation) -> String {

@@ -87,24 +87,20 @@ package struct DefaultRoute: Sendable, Equatable {
     }
 }
 
-/// One `[[expect]]`: a statement and what must come of it. At least one of pool, kind, refused must be given.
+/// One `[[expect]]`: a statement and what must come of it. At least one of pool, kind, access, rule, sqlstate must be given.
 package struct ExpectCase: Sendable, Equatable {
     package var sql: String
     package var app: String?
     package var tag: String?
     package var listen: String?
     package var using: String?
-    /// As if sent between BEGIN and COMMIT; only refusals and kinds can be expected then.
-    package var inTransaction = false
 
     package var pool: String?
     package var kind: String?
     package var access: Access?
     /// The name of the rule that decides.
     package var rule: String?
-    package var reason: String?
-    /// `true`: refused with any SQLSTATE; `false`: not refused.
-    package var refused: Bool?
+    /// It is refused with this one.
     package var sqlstate: String?
 
     package init(sql: String) { self.sql = sql }

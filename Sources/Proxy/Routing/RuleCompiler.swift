@@ -239,21 +239,20 @@ struct RuleCompiler {
                 let known = StatementKind.allCases.map(\.word)
                 complain(subject, "kind", "no kind \"\(word)\"\(Suggestion.text(for: word, among: known))")
             }
-            if let word = expectation.reason, !RouteReason.allCases.contains(where: { $0.word == word }) {
-                let known = RouteReason.allCases.map(\.word)
-                complain(subject, "reason", "no reason \"\(word)\"\(Suggestion.text(for: word, among: known))")
+            if let name = expectation.rule {
+                let known = definition.rules.compactMap(\.name)
+                if !known.contains(name) {
+                    complain(subject, "rule", "no rule \"\(name)\"\(Suggestion.text(for: name, among: known))")
+                }
             }
             if let name = expectation.listen, let listeners = definition.listeners, !listeners.contains(name) {
                 complain(subject, "listen", "no listener \"\(name)\"\(Suggestion.text(for: name, among: listeners))")
             }
-            let expects = [expectation.pool, expectation.kind, expectation.reason, expectation.sqlstate].contains {
-                $0 != nil
+            let expected = [expectation.pool, expectation.kind, expectation.rule, expectation.sqlstate]
+            if expected.allSatisfy({ $0 == nil }), expectation.access == nil {
+                complain(subject, "", "nothing is expected: give pool, kind, access, rule or refused")
             }
-            if !expects, expectation.refused == nil {
-                complain(subject, "", "nothing is expected: give pool, kind, reason, refused or sqlstate")
-            }
-            let isRefused = expectation.refused == true || expectation.sqlstate != nil
-            if isRefused, expectation.pool != nil {
+            if expectation.sqlstate != nil, expectation.pool != nil {
                 complain(subject, "pool", "a refused statement has no pool")
             }
         }
