@@ -4,10 +4,12 @@ import Testing
 
 @Suite struct SafetyTests {
     @Test(arguments: [
-        ("<script>alert(1)</script>", "&lt;script&gt;alert(1)&lt;/script&gt;"), ("\" onx='1'", "&quot; onx=&#39;1&#39;"),
+        ("<script>alert(1)</script>", "&lt;script&gt;alert(1)&lt;/script&gt;"),
+        ("\" onx='1'", "&quot; onx=&#39;1&#39;"),
         ("&amp;", "&amp;amp;"), ("a\nb 🎉 é", "a\nb 🎉 é"), ("", ""),
         // One Character each to Swift.
-        ("\u{600}<script>", "\u{600}&lt;script&gt;"), ("\"\u{301}x", "&quot;\u{301}x"), ("'\u{FE0F}x", "&#39;\u{FE0F}x"),
+        ("\u{600}<script>", "\u{600}&lt;script&gt;"),
+        ("\"\u{301}x", "&quot;\u{301}x"), ("'\u{FE0F}x", "&#39;\u{FE0F}x"),
         ("<\u{200D}b>", "&lt;\u{200D}b&gt;"),
     ])
     func textIsHarmlessInsideHTML(text: String, html: String) {

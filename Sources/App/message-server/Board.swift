@@ -26,8 +26,8 @@ struct Board: Sendable {
         self.client = client
     }
 
-    /// - Parameter fromPrimary: the visitor has just left a message and must see it. In this version the daemon gives
-    ///   out no tokens, so the way to be sure of that is to ask the primary.
+    /// The newest message. From the primary when the visitor has just left a message and must see it: in this version
+    /// the daemon gives out no tokens, so that is the way to be sure.
     func newest(fromPrimary: Bool) async throws -> Read<Message?> {
         let result = try await client.query(Statements.newest, options: Self.options(fromPrimary, tag: "newest"))
         return Read(content: try result.rows.first.flatMap { try Self.message($0) }, receipt: result.receipt)

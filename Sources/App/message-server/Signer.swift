@@ -28,7 +28,7 @@ struct Signer: Sendable {
         Signer(key: SymmetricKey(size: .bits256))
     }
 
-    /// - Parameter file: holds the secret; white space at its end is not part of it.
+    /// Takes the secret from a file; white space at its end is not part of it.
     init(file: String) throws {
         let attributes = try FileManager.default.attributesOfItem(atPath: file)
         if let mode = attributes[.posixPermissions] as? Int, mode & 0o004 != 0 { throw Problem.readableByOthers }

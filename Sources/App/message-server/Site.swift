@@ -117,7 +117,8 @@ struct Site: Sendable {
             hasGoodToken: FormKey.isGood(token: form["token"], nonce: nonce, signer))
         guard check.isAllowed else {
             return await again(
-                request, .forbidden, typed, nil, "That form was too old, or came from another site. Please send it again.")
+                request, .forbidden, typed, nil,
+                "That form was too old, or came from another site. Please send it again.")
         }
         let text: MessageText
         do throws(MessageText.Refusal) {
@@ -145,7 +146,8 @@ struct Site: Sendable {
             logger.error("not stored", metadata: error.logged)
             guard error.retry == .later else {
                 return await again(
-                    request, .internalServerError, typed, nonce, "Your message was not stored: something is wrong here.")
+                    request, .internalServerError, typed, nonce,
+                    "Your message was not stored: something is wrong here.")
             }
             let seconds = error.retryAfterSeconds
             return await again(
