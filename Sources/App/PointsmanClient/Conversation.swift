@@ -55,6 +55,10 @@ struct Conversation {
         var transaction: Transaction
         /// The line did not leave this process whole, so the daemon cannot have run it: a line without its LF is none.
         var notSent = false
+    }
+
+    /// What has come so far for the oldest unanswered request.
+    private struct Partial {
         var columns: [QueryResult.Column]?
         var values: [String?] = []
         var rowCount = 0
@@ -67,6 +71,9 @@ struct Conversation {
 
     private let maximumReplyBytes: Int
     private var expected = CircularBuffer<Expected>()
+    /// Beside the buffer, not inside: an element of it is taken out and put back to be changed, and each row would copy
+    /// all rows before it.
+    private var partial = Partial()
     private var transaction = Transaction.none
     private(set) var standing = Standing()
 
@@ -114,23 +121,23 @@ struct Conversation {
         switch line {
         case .notice(let line):
             let notice = Notice(line)
-            guard let first = expected.indices.first, expected[first].id == line.id else { return .notice(notice) }
-            expected[first].notices.append(notice)
+            guard let first = expected.first, first.id == line.id else { return .notice(notice) }
+            partial.notices.append(notice)
             return .nothing
         case .columns(let id, let columns):
-            guard let first = expected.indices.first, expected[first].id == id else { return unexpected("T", id) }
-            guard expected[first].columns == nil else { return unexpected("a second T", id) }
-            expected[first].columns = columns.map { QueryResult.Column(name: $0.name, typeOID: $0.oid) }
+            guard let first = expected.first, first.id == id else { return unexpected("T", id) }
+            guard partial.columns == nil else { return unexpected("a second T", id) }
+            partial.columns = columns.map { QueryResult.Column(name: $0.name, typeOID: $0.oid) }
             return counted(byteCount)
         case .row(let values):
-            guard let first = expected.indices.first, let columns = expected[first].columns else {
+            guard let columns = partial.columns else {
                 return unexpected("D", "no T came before it")
             }
             guard columns.count == values.count else {
                 return unexpected("D", "\(values.count) values for \(columns.count) columns")
             }
-            expected[first].values.append(contentsOf: values)
-            expected[first].rowCount += 1
+            partial.values.append(contentsOf: values)
+            partial.rowCount += 1
             return counted(byteCount)
         case .completion(let completion):
             guard let done = expected.first, done.id == completion.id else { return unexpected("C", completion.id) }
@@ -159,6 +166,7 @@ struct Conversation {
             if case .begin = request.kind { commitMayHaveArrived = false }
         }
         expected.removeAll()
+        partial = Partial()
         standing.unanswered = 0
         standing.isSpent = true
         return answers.reversed()
@@ -167,16 +175,15 @@ struct Conversation {
     // MARK: Answers
 
     private mutating func counted(_ byteCount: Int) -> Action {
-        guard let first = expected.indices.first else { return .nothing }
-        expected[first].byteCount += byteCount
-        return expected[first].byteCount > maximumReplyBytes ? .close(.tooLarge(limit: maximumReplyBytes)) : .nothing
+        partial.byteCount += byteCount
+        return partial.byteCount > maximumReplyBytes ? .close(.tooLarge(limit: maximumReplyBytes)) : .nothing
     }
 
     private mutating func completed(_ request: Expected, _ completion: ReplyLine.Completion) -> Action {
         let result = QueryResult(
-            columns: request.columns ?? [], values: request.values, rowCount: request.rowCount, tag: completion.tag,
+            columns: partial.columns ?? [], values: partial.values, rowCount: partial.rowCount, tag: completion.tag,
             count: completion.rows.flatMap { Int(exactly: $0) }, attributes: completion.attributes,
-            notices: request.notices)
+            notices: partial.notices)
         finish(request)
         if Self.mayHaveWritten(request.kind, result) { standing.wrote = true }
         return .answer(ticket: request.ticket, .success(result))
@@ -192,6 +199,7 @@ struct Conversation {
 
     private mutating func finish(_ request: Expected) {
         expected.removeFirst()
+        partial = Partial()
         standing.unanswered = expected.count
         if request.kind == .commit || request.kind == .rollback {
             standing.inTransaction = transaction != .none
