@@ -2,6 +2,12 @@ import Foundation
 import PointsmanClient
 import Synchronization
 import TestKit
+import Testing
+
+/// The app against the real daemon and real servers: one test at a time, because other modules' tests use the same
+/// cores, and a machine that is too busy looks like a fault.
+@Suite(.serialized, .timeLimit(.minutes(5)))
+enum AppTests {}
 
 /// Runs what blocks (starting servers, waiting for programs) on a thread of its own: Swift's shared pool has one thread
 /// a core, and other tests want them.
@@ -15,7 +21,7 @@ func blocking<Value: Sendable>(_ work: @escaping @Sendable () throws -> Value) a
 
 /// Waits for something that the other side does in its own time.
 func eventuallyAsync(
-    _ what: String, within duration: Duration = .seconds(20), _ condition: () async throws -> Bool
+    _ what: String, within duration: Duration = .seconds(30), _ condition: () async throws -> Bool
 ) async throws {
     let deadline = Deadline(after: duration)
     while !(try await condition()) {
@@ -55,7 +61,7 @@ enum Shared {
     ) async throws -> PointsmanClient {
         var configuration = PointsmanClient.Configuration(
             socketPath: try await daemon().settings.appSocket, application: "app-tests")
-        configuration.acquireTimeout = .seconds(20)
+        configuration.acquireTimeout = .seconds(60)
         change(&configuration)
         return PointsmanClient(configuration: configuration)
     }
