@@ -75,10 +75,10 @@ func send(_ text: String, to descriptor: Int32) {
     _ = Glibc.send(descriptor, text, text.utf8.count, Int32(MSG_NOSIGNAL))
 }
 
-/// What can be read at once.
+/// What a socket has at once.
 func receive(from descriptor: Int32) -> String {
     var bytes = [UInt8](repeating: 0, count: 4096)
-    let got = read(descriptor, &bytes, bytes.count)
+    let got = recv(descriptor, &bytes, bytes.count, Int32(MSG_DONTWAIT))
     return String(decoding: bytes.prefix(max(0, got)), as: UTF8.self)
 }
 

@@ -21,6 +21,8 @@ package final class Listener {
 
     /// Connections that were closed at once because the process has no descriptor left.
     package private(set) var turnedAway: UInt64 = 0
+    /// How often accepting had to rest because neither a descriptor nor the reserve was to be had.
+    package private(set) var rests: UInt64 = 0
 
     /// Makes the socket file and listens.
     ///
@@ -136,6 +138,7 @@ package final class Listener {
     }
 
     private func restAWhile() {
+        rests &+= 1
         watch?.wantsRead = false
         let timer = retry ?? DeadlineTimer(loop: loop) { [unowned self] in acceptAgain() }
         retry = timer
