@@ -3,10 +3,7 @@ import Testing
 
 @testable import Routing
 
-/// One line of Tests/Corpus/statements.tsv: what must come of a statement, its kind, and its text in COPY's escapes.
-///
-/// Outcomes: `read`, `write`, `function` (a write because of a function), `unknown` (a write because it was not parsed), or
-/// the SQLSTATE of a refusal, with `/tx` when it is only refused outside a transaction.
+/// One line of Tests/Corpus/statements.tsv, whose head explains its form.
 struct CorpusLine: Sendable, CustomTestStringConvertible {
     var number: Int
     var outcome: String
@@ -18,7 +15,8 @@ struct CorpusLine: Sendable, CustomTestStringConvertible {
     static let all: [CorpusLine] = {
         let path = #filePath.split(separator: "/").dropLast(2).joined(separator: "/")
         let text = contents(of: "/\(path)/Corpus/statements.tsv")
-        return text.split(separator: "\n").enumerated().map { index, line in
+        return text.split(separator: "\n").enumerated().compactMap { index, line in
+            if line.hasPrefix("#") { return nil }
             let fields = line.split(separator: "\t", maxSplits: 2, omittingEmptySubsequences: false)
             precondition(fields.count == 3, "line \(index + 1) of the corpus has not three fields")
             return CorpusLine(
