@@ -334,6 +334,23 @@ struct ClientTests {
         #expect(daemon.received("Q").isEmpty)
     }
 
+    /// The cancellation meets the request on its way to the event loop, before it, and behind it.
+    @Test func aTaskCancelledAtAnyMomentEnds() async throws {
+        let daemon = try ScriptedDaemon { peer in while peer.next() != nil {} }
+        let client = client(daemon) { $0.cancelGrace = .milliseconds(1) }
+        for number in 0..<300 {
+            let isRunning = Atomic(false)
+            let task = Task {
+                isRunning.store(true, ordering: .releasing)
+                return try await client.query("SELECT 1", options: .read)
+            }
+            while !isRunning.load(ordering: .acquiring) { await Task.yield() }
+            for _ in 0..<(number % 10) * 200 where !Task.isCancelled {}
+            task.cancel()
+            await #expect(throws: PointsmanError.self) { try await task.value }
+        }
+    }
+
     // MARK: Transactions
 
     private func verbs(_ daemon: ScriptedDaemon) -> [String] {
