@@ -334,6 +334,25 @@ struct ClientTests {
         #expect(daemon.received("Q").isEmpty)
     }
 
+    @Test func aCancelledTaskSendsNothingMoreOnItsConnection() async throws {
+        let daemon = try ScriptedDaemon { peer in while peer.next() != nil {} }
+        let client = client(daemon)
+        let isLent = Mutex(false)
+        let task = Task {
+            try await client.withConnection { session in
+                isLent.withLock { $0 = true }
+                while !Task.isCancelled { await Task.yield() }
+                _ = try await session.query("INSERT INTO t VALUES (1)")
+            }
+        }
+        try await eventually { isLent.withLock { $0 } }
+        task.cancel()
+        let error = await #expect(throws: PointsmanError.self) { try await task.value }
+        #expect(error?.sqlstate == "57014")
+        #expect(error?.retry == .now)
+        #expect(daemon.received("Q").isEmpty)
+    }
+
     /// The cancellation meets the request on its way to the event loop, before it, and behind it.
     @Test func aTaskCancelledAtAnyMomentEnds() async throws {
         let daemon = try ScriptedDaemon { peer in while peer.next() != nil {} }

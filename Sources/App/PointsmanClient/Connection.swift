@@ -99,7 +99,8 @@ final class Connection: Sendable {
         guard isCancellable else {
             return await submit(requests, ticket: ticket, wait: wait, cancelled: nil)
         }
-        if Task.isCancelled { throw .cancelledBeforeSending }
+        // Of a task that is cancelled already, onCancel runs before the submission: then the flag keeps it from being
+        // sent.
         let cancelled = CancelledFlag()
         return await withTaskCancellationHandler {
             await submit(requests, ticket: ticket, wait: wait, cancelled: cancelled)
