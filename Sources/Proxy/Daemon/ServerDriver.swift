@@ -150,10 +150,10 @@ final class ServerDriver {
             continueConnecting()
             return
         }
-        let isAlive = link.connection.consumeInput()
+        // libpq has closed a lost connection's socket: its number may be used again from here on.
+        if !link.connection.consumeInput() { link.stopWatching() }
         processResults()
-        // Results that had come before the end are taken first; a connection that ended then says why it did.
-        if !isAlive, self.link === link { close(reason: link.connection.errorMessage) }
+        closeIfLost()
     }
 
     private func writable() {
@@ -171,6 +171,13 @@ final class ServerDriver {
         isPaused = false
         link?.watch?.wantsRead = true
         processResults()
+        closeIfLost()
+    }
+
+    /// Results that came before a connection's end are taken first, also when the client has to make room for them.
+    private func closeIfLost() {
+        guard let link, !isPaused, link.connection.isLost else { return }
+        close(reason: link.connection.errorMessage)
     }
 
     private func processResults() {

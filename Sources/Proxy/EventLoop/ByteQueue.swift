@@ -28,7 +28,7 @@ package enum WriteOutcome: Equatable, Sendable {
 ///
 /// Pointers into the queue hold until the next `reserve`, `read`, `shrink` or `releaseIfEmpty`, and, for consumed
 /// bytes, until then too, unless the queue became empty.
-package struct ByteQueue: ~Copyable {
+@usableFromInline package struct ByteQueue: ~Copyable {
     /// What an empty queue keeps while it is in use, in bytes.
     package static let warmCapacity = 65536
     /// The first allocation, in bytes.
