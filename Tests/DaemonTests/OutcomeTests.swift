@@ -151,8 +151,9 @@ struct OutcomeTests {
         }
         // The daemon itself is not held.
         #expect(try test.daemon.client().ask("PING").problem == nil)
-        test.relay.thaw()
+        // First the cut: what the relay still holds, a cancel among it, must not reach PgBouncer any more.
         test.relay.cut()
+        test.relay.thaw()
         try eventually("all is well again") {
             try test.client.query("SELECT 1", options: "@route=primary @timeout=1000").problem == nil
         }
@@ -167,8 +168,9 @@ struct OutcomeTests {
         let answer = try test.client.query("UPDATE \(test.table) SET n = 6", options: "@timeout=400")
         #expect(answer.problem?.retry == .tx && answer["tx"] == "E", "\(answer)")
         #expect(try test.client.ask("COMMIT").problem?.retry == .tx)
-        test.relay.thaw()
+        // First the cut: what the relay still holds, a cancel among it, must not reach PgBouncer any more.
         test.relay.cut()
+        test.relay.thaw()
         try eventually("the server has rolled back") { try value(test.table) == "0" }
     }
 

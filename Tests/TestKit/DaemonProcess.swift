@@ -27,7 +27,20 @@ package final class DaemonProcess: Sendable {
         try self.init(settings)
     }
 
-    deinit { process.signal(SIGKILL) }
+    /// Ends it by TERM, twice when it is still busy. Not by KILL while that helps: PgBouncer 1.18 ends itself ("bad
+    /// client state: 0") when a cancel request's connection closes while the request is under way.
+    deinit {
+        for _ in 0..<2 {
+            guard process.signal(SIGTERM) else { return }
+            do {
+                try process.wait(within: .milliseconds(700))
+                return
+            } catch {
+                continue
+            }
+        }
+        process.signal(SIGKILL)
+    }
 
     /// Everything that it has logged.
     package var log: String {
