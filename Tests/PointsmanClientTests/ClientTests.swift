@@ -10,14 +10,14 @@ struct ClientTests: ScriptedClient {
 
     @Test func aQueryIsAnswered() async throws {
         let daemon = try ScriptedDaemon(Self.wellBehaved)
-        let result = try await client(daemon).query("SELECT $1", ["a\tb\n"], options: .read)
+        let result = try await makeClient(daemon).query("SELECT $1", ["a\tb\n"], options: .read)
         #expect(result.rows.first?["text"] == "@ro SELECT $1\ta\\tb\\n")
         #expect(result.receipt.pool == "standby")
     }
 
     @Test func everyIDStartsWithTheSaltOfItsConnection() async throws {
         let daemon = try ScriptedDaemon(Self.wellBehaved)
-        let client = client(daemon)
+        let client = makeClient(daemon)
         for _ in 0..<3 { _ = try await client.query("SELECT 1") }
         try await client.ping()
         let lines = daemon.lines.withLock { $0 }
@@ -37,7 +37,7 @@ struct ClientTests: ScriptedClient {
                 peer.send("E\t\(request.id)\t42P01\tERROR\tnever\tno relation\tP=15\tsrc=server")
             }
         }
-        let error = await #expect(throws: PointsmanError.self) { try await client(daemon).query("SELECT * FROM nope") }
+        let error = await #expect(throws: PointsmanError.self) { try await makeClient(daemon).query("SELECT * FROM nope") }
         #expect(error?.sqlstate == "42P01")
         #expect(error?.position == 15)
         #expect(error?.source == .server)
@@ -51,7 +51,7 @@ struct ClientTests: ScriptedClient {
             peer.send("E\t\(requests[1].id)\t22012\tERROR\tnever\tdivision by zero")
             peer.answer(requests[2])
         }
-        let results = try await client(daemon).pipeline(["SELECT 1", "SELECT 1/0", Statement("SELECT $1", [nil])])
+        let results = try await makeClient(daemon).pipeline(["SELECT 1", "SELECT 1/0", Statement("SELECT $1", [nil])])
         #expect(try results[0].get().rows[0][0] == "SELECT 1")
         #expect(throws: PointsmanError.self) { try results[1].get() }
         #expect(try results[2].get().rows[0][0] == "SELECT $1\t\\N")
@@ -59,7 +59,7 @@ struct ClientTests: ScriptedClient {
 
     @Test func manyAtOnceShareFewConnectionsAndGetTheirOwnAnswers() async throws {
         let daemon = try ScriptedDaemon(Self.wellBehaved)
-        let client = client(daemon) { $0.maximumConnections = 4 }
+        let client = makeClient(daemon) { $0.maximumConnections = 4 }
         try await withThrowingTaskGroup(of: Bool.self) { group in
             for number in 0..<400 {
                 group.addTask {
@@ -76,7 +76,7 @@ struct ClientTests: ScriptedClient {
 
     @Test func aWriteWhoseConnectionDiesIsUnknownAndNeverSentAgain() async throws {
         let daemon = try ScriptedDaemon { peer in _ = peer.next() }
-        let client = client(daemon)
+        let client = makeClient(daemon)
         let error = await #expect(throws: PointsmanError.self) { try await client.query("INSERT INTO t VALUES (1)") }
         #expect(error?.sqlstate == "08007")
         #expect(error?.retry == .unknown)
@@ -89,7 +89,7 @@ struct ClientTests: ScriptedClient {
             guard let request = peer.next() else { return }
             if !isFirst.exchange(false, ordering: .acquiringAndReleasing) { peer.answer(request) }
         }
-        let result = try await client(daemon).query("SELECT 1", options: .read)
+        let result = try await makeClient(daemon).query("SELECT 1", options: .read)
         #expect(result.rows.count == 1)
         #expect(daemon.received("Q").count == 2)
     }
@@ -97,7 +97,7 @@ struct ClientTests: ScriptedClient {
     @Test func aReadThatIsLostTwiceFails() async throws {
         let daemon = try ScriptedDaemon { peer in _ = peer.next() }
         let error = await #expect(throws: PointsmanError.self) {
-            try await client(daemon).query("SELECT 1", options: .read)
+            try await makeClient(daemon).query("SELECT 1", options: .read)
         }
         #expect(error?.sqlstate == "08006")
         #expect(error?.retry == .now)
@@ -114,7 +114,7 @@ struct ClientTests: ScriptedClient {
             peer.sendBytes(text.replacing("%", with: request.id))
         }
         let error = await #expect(throws: PointsmanError.self) {
-            try await client(daemon).query("INSERT INTO t VALUES (1)")
+            try await makeClient(daemon).query("INSERT INTO t VALUES (1)")
         }
         #expect(error?.sqlstate == "08007")
     }
@@ -129,7 +129,7 @@ struct ClientTests: ScriptedClient {
             peer.sendBytes(text.replacing("%", with: request.id))
             while peer.next() != nil {}
         }
-        let client = client(daemon)
+        let client = makeClient(daemon)
         _ = try? await client.query("INSERT INTO t VALUES (1)")
         // Whatever the first answer was taken for, its connection is not used again.
         _ = try? await client.query("INSERT INTO t VALUES (2)")
@@ -144,14 +144,14 @@ struct ClientTests: ScriptedClient {
                 }
             }
         }
-        let result = try await client(daemon).query("SELECT 1")
+        let result = try await makeClient(daemon).query("SELECT 1")
         #expect(result.rows.map { $0[0] } == ["ä\n🎉"])
     }
 
     @Test func aDaemonThatWasRestartedIsFoundAgain() async throws {
         let path = ScriptedDaemon.temporaryPath()
         let first = try ScriptedDaemon(path: path, Self.wellBehaved)
-        let client = client(first)
+        let client = makeClient(first)
         _ = try await client.query("SELECT 1", options: .read)
         first.kill()
         async let later = client.query("SELECT 2", options: .read)
@@ -177,7 +177,7 @@ struct ClientTests: ScriptedClient {
         let daemon = try ScriptedDaemon(greets: false) { peer in
             peer.send("E\t-\t53300\tFATAL\tlater\ttoo many clients\tafter_ms=20")
         }
-        let client = client(daemon) { $0.acquireTimeout = .milliseconds(50) }
+        let client = makeClient(daemon) { $0.acquireTimeout = .milliseconds(50) }
         var error: PointsmanError?
         try await eventually {
             error = await #expect(throws: PointsmanError.self) { try await client.query("SELECT 1") }
@@ -189,7 +189,7 @@ struct ClientTests: ScriptedClient {
 
     @Test func aDaemonThatSaysNothingIsGivenUp() async throws {
         let daemon = try ScriptedDaemon { peer in while peer.next() != nil {} }
-        let client = client(daemon) { $0.replyGrace = .milliseconds(20) }
+        let client = makeClient(daemon) { $0.replyGrace = .milliseconds(20) }
         let read = await #expect(throws: PointsmanError.self) {
             try await client.query("SELECT 1", options: QueryOptions(readOnly: true, timeoutMilliseconds: 10))
         }
@@ -204,7 +204,7 @@ struct ClientTests: ScriptedClient {
 
     @Test func aConnectionThatWroteIsReplaced() async throws {
         let daemon = try ScriptedDaemon(Self.wellBehaved)
-        let client = client(daemon)
+        let client = makeClient(daemon)
         for _ in 0..<3 { _ = try await client.query("SELECT 1", options: .read) }
         #expect(daemon.connections == 1)
         _ = try await client.query("INSERT INTO t VALUES (1)")
@@ -215,7 +215,7 @@ struct ClientTests: ScriptedClient {
 
     @Test func aBusyPoolRefusesInTime() async throws {
         let daemon = try ScriptedDaemon { peer in while peer.next() != nil {} }
-        let client = client(daemon) {
+        let client = makeClient(daemon) {
             $0.maximumConnections = 1
             $0.maximumWaiting = 1
             $0.acquireTimeout = .milliseconds(50)
@@ -236,7 +236,7 @@ struct ClientTests: ScriptedClient {
 
     @Test func aSessionStaysOnItsConnection() async throws {
         let daemon = try ScriptedDaemon(Self.wellBehaved)
-        let client = client(daemon)
+        let client = makeClient(daemon)
         let escaped = try await client.withConnection { session in
             _ = try await session.query("INSERT INTO t VALUES (1)")
             _ = try await session.query("SELECT 1", options: .read)
@@ -258,7 +258,7 @@ struct ClientTests: ScriptedClient {
             peer.send("C\t\(cancel.id)\tCANCEL\t\\N")
             while let request = peer.next() { peer.answer(request) }
         }
-        let client = client(daemon)
+        let client = makeClient(daemon)
         let task = Task { try await client.query("SELECT pg_sleep(60)", options: .read) }
         try await eventually { daemon.received("Q").count == 1 }
         task.cancel()
@@ -273,7 +273,7 @@ struct ClientTests: ScriptedClient {
             peer.answer(request)
             peer.send("C\t\(cancel.id)\tCANCEL\t\\N")
         }
-        let client = client(daemon)
+        let client = makeClient(daemon)
         let task = Task { try await client.query("INSERT INTO t VALUES (1)") }
         try await eventually { daemon.received("Q").count == 1 }
         task.cancel()
@@ -294,7 +294,7 @@ struct ClientTests: ScriptedClient {
             }
             while let request = peer.next() { peer.answer(request) }
         }
-        let client = client(daemon) { $0.cancelGrace = .milliseconds(20) }
+        let client = makeClient(daemon) { $0.cancelGrace = .milliseconds(20) }
         let task = Task { try await client.query("SELECT 'late'", options: .read) }
         try await eventually { late.withLock { $0 != nil } }
         task.cancel()
@@ -307,7 +307,7 @@ struct ClientTests: ScriptedClient {
 
     @Test func aTaskThatIsAlreadyCancelledSendsNothing() async throws {
         let daemon = try ScriptedDaemon(Self.wellBehaved)
-        let client = client(daemon)
+        let client = makeClient(daemon)
         let task = Task {
             try await eventually { Task.isCancelled }
             return try await client.query("SELECT 1")
@@ -319,7 +319,7 @@ struct ClientTests: ScriptedClient {
 
     @Test func aCancelledTaskSendsNothingMoreOnItsConnection() async throws {
         let daemon = try ScriptedDaemon { peer in while peer.next() != nil {} }
-        let client = client(daemon)
+        let client = makeClient(daemon)
         let isLent = Mutex(false)
         let task = Task {
             try await client.withConnection { session in
@@ -339,7 +339,7 @@ struct ClientTests: ScriptedClient {
     /// The cancellation meets the request on its way to the event loop, before it, and behind it.
     @Test func aTaskCancelledAtAnyMomentEnds() async throws {
         let daemon = try ScriptedDaemon { peer in while peer.next() != nil {} }
-        let client = client(daemon) { $0.cancelGrace = .milliseconds(1) }
+        let client = makeClient(daemon) { $0.cancelGrace = .milliseconds(1) }
         for number in 0..<300 {
             let isRunning = Atomic(false)
             let task = Task {

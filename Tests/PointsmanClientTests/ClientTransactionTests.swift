@@ -12,7 +12,7 @@ struct ClientTransactionTests: ScriptedClient {
 
     @Test func aTransactionCommitsWhenItsBodyReturns() async throws {
         let daemon = try ScriptedDaemon(Self.wellBehaved)
-        let client = client(daemon)
+        let client = makeClient(daemon)
         let value = try await client.withTransaction(isolation: .repeatableRead) { transaction in
             _ = try await transaction.query("INSERT INTO t VALUES (1)")
             return 7
@@ -26,7 +26,7 @@ struct ClientTransactionTests: ScriptedClient {
         struct Mine: Error {}
         let daemon = try ScriptedDaemon(Self.wellBehaved)
         await #expect(throws: Mine.self) {
-            try await client(daemon).withTransaction(readOnly: true) { transaction in
+            try await makeClient(daemon).withTransaction(readOnly: true) { transaction in
                 _ = try await transaction.query("SELECT 1")
                 throw Mine()
             }
@@ -37,7 +37,7 @@ struct ClientTransactionTests: ScriptedClient {
 
     @Test func aTransactionRollsBackWhenItsTaskIsCancelled() async throws {
         let daemon = try ScriptedDaemon(Self.wellBehaved)
-        let client = client(daemon)
+        let client = makeClient(daemon)
         let isAnswered = Mutex(false)
         let task = Task {
             try await client.withTransaction { transaction in
@@ -58,7 +58,7 @@ struct ClientTransactionTests: ScriptedClient {
             while let request = peer.next(), request.verb != "COMMIT" { peer.answer(request) }
         }
         let error = await #expect(throws: PointsmanError.self) {
-            try await client(daemon).withTransaction { transaction in
+            try await makeClient(daemon).withTransaction { transaction in
                 _ = try await transaction.query("INSERT INTO t VALUES (1)")
             }
         }
@@ -68,7 +68,7 @@ struct ClientTransactionTests: ScriptedClient {
 
     @Test func aTransactionIsNotUsableBehindItsEnd() async throws {
         let daemon = try ScriptedDaemon(Self.wellBehaved)
-        let escaped = try await client(daemon).withTransaction { $0 }
+        let escaped = try await makeClient(daemon).withTransaction { $0 }
         let error = await #expect(throws: PointsmanError.self) { try await escaped.query("INSERT INTO t VALUES (1)") }
         #expect(error?.sqlstate == "08003")
         #expect(verbs(daemon) == ["HELLO", "BEGIN", "COMMIT"])
@@ -85,7 +85,7 @@ struct ClientTransactionTests: ScriptedClient {
             }
         }
         let error = await #expect(throws: PointsmanError.self) {
-            try await client(daemon).withTransaction { _ in Issue.record("the body must not run") }
+            try await makeClient(daemon).withTransaction { _ in Issue.record("the body must not run") }
         }
         #expect(error?.sqlstate == "57P03")
         #expect(error?.afterMilliseconds == 100)
@@ -94,7 +94,7 @@ struct ClientTransactionTests: ScriptedClient {
 
     @Test func transactionsOfOneSessionDoNotNest() async throws {
         let daemon = try ScriptedDaemon(Self.wellBehaved)
-        try await client(daemon).withConnection { session in
+        try await makeClient(daemon).withConnection { session in
             try await session.withTransaction { _ in
                 let error = await #expect(throws: PointsmanError.self) { try await session.withTransaction { _ in } }
                 #expect(error?.sqlstate == "25001")

@@ -6,7 +6,7 @@ import Testing
 protocol ScriptedClient {}
 
 extension ScriptedClient {
-    func client(
+    func makeClient(
         _ daemon: ScriptedDaemon, _ change: (inout PointsmanClient.Configuration) -> Void = { _ in }
     ) -> PointsmanClient {
         var configuration = PointsmanClient.Configuration(socketPath: daemon.path, application: "test")

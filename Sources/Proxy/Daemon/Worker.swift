@@ -12,6 +12,8 @@ import Upstream
 final class Worker {
     /// Neighbouring reads of one client that may run side by side.
     static let maxParallelReads = 8
+    /// How long the end waits for cancels that are under way, in nanoseconds.
+    private static let lastCancels: UInt64 = 1_000_000_000
 
     let loop: EventLoop
     var log: Logger
@@ -36,6 +38,7 @@ final class Worker {
     private var drain: DrainMachine
     private var drainTimer: DeadlineTimer?
     private var readyTimer: DeadlineTimer?
+    private var endTimer: DeadlineTimer?
     private(set) var isEnding = false
     private var generator = SystemRandomNumberGenerator()
     let counters = CounterSet<ProcessCounter>()
@@ -205,6 +208,7 @@ final class Worker {
             guard let server = cancelling.removeValue(forKey: outcome.id) else { continue }
             if server.cancelNumber == outcome.id { server.cancelReturned(isDelivered: outcome.isDelivered) }
         }
+        if isEnding, cancelling.isEmpty { stop() }
     }
 
     // MARK: Messages of the main thread
@@ -304,6 +308,14 @@ final class Worker {
         exitCode = code
         closeListeners()
         for client in allClients { client.hangUp() }
+        guard !cancelling.isEmpty else { return stop() }
+        // PgBouncer 1.18 dies ("bad client state") when the connection of a cancel closes before it was passed on.
+        let timer = DeadlineTimer(loop: loop) { [unowned self] in stop() }
+        timer.set(at: loop.now &+ Self.lastCancels)
+        endTimer = timer
+    }
+
+    private func stop() {
         for pool in pools { pool.close() }
         loop.stop()
     }

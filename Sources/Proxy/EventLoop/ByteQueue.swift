@@ -30,18 +30,18 @@ package enum WriteOutcome: Equatable, Sendable {
 /// bytes, until then too, unless the queue became empty.
 @usableFromInline package struct ByteQueue: ~Copyable {
     /// What an empty queue keeps while it is in use, in bytes.
-    package static let warmCapacity = 65536
+    @usableFromInline package static let warmCapacity = 65536
     /// The first allocation, in bytes.
     @usableFromInline static let smallestCapacity = 512
 
     @usableFromInline var memory: UnsafeMutableRawPointer?
     /// Bytes of memory held.
-    package internal(set) var capacity: Int
+    @usableFromInline package internal(set) var capacity: Int
     /// Offsets of the first byte and of the first free one.
     @usableFromInline var head: Int
     @usableFromInline var tail: Int
     /// The position of the first byte.
-    package internal(set) var headPosition: UInt64
+    @usableFromInline package internal(set) var headPosition: UInt64
 
     package init() {
         memory = nil
@@ -105,7 +105,7 @@ package enum WriteOutcome: Equatable, Sendable {
     }
 
     /// Gives all memory back if the queue is empty: what an idle connection does.
-    package mutating func releaseIfEmpty() {
+    @usableFromInline package mutating func releaseIfEmpty() {
         guard head == tail, memory != nil else { return }
         free(memory)
         memory = nil
