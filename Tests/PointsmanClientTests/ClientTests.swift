@@ -37,7 +37,9 @@ struct ClientTests: ScriptedClient {
                 peer.send("E\t\(request.id)\t42P01\tERROR\tnever\tno relation\tP=15\tsrc=server")
             }
         }
-        let error = await #expect(throws: PointsmanError.self) { try await makeClient(daemon).query("SELECT * FROM nope") }
+        let error = await #expect(throws: PointsmanError.self) {
+            try await makeClient(daemon).query("SELECT * FROM nope")
+        }
         #expect(error?.sqlstate == "42P01")
         #expect(error?.position == 15)
         #expect(error?.source == .server)
