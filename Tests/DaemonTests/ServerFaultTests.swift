@@ -87,9 +87,16 @@ struct ServerFaultTests {
             return client
         }
         try cluster.start(.pgbouncer)
-        for client in waiting {
+        for (index, client) in waiting.enumerated() {
             let answer = try client.answer(to: "w")
-            #expect(answer.count == 1 || [.now, .later].contains(answer.problem?.retry), "\(answer)")
+            let stored = try !cluster.sql("SELECT id FROM msgsvr.\(table) WHERE id = \(index + 1)").isEmpty
+            switch answer.problem?.retry {
+            case nil: #expect(answer.count == 1 && stored, "\(answer)")
+            case .now, .later: #expect(!stored, "\(answer)")
+            // PgBouncer 1.18 may drop a connection again that it has just accepted: then nobody can know.
+            case .unknown: break
+            case .never, .tx: Issue.record("\(answer)")
+            }
         }
         try daemon.client().expectAlive()
     }

@@ -19,8 +19,16 @@ final class ScriptedDaemon: Sendable {
 
     var connections: Int { accepted.load(ordering: .acquiring) }
 
+    /// The sockets of this process, in a folder that goes when it ends: the threads of a daemon outlive its test.
+    private static let folder: String = {
+        let path = "/tmp/pointsman-client-\(getpid())"
+        _ = mkdir(path, 0o700)
+        atexit { try? FileManager.default.removeItem(atPath: "/tmp/pointsman-client-\(getpid())") }
+        return path
+    }()
+
     static func temporaryPath() -> String {
-        "/tmp/pointsman-client-\(getpid())-\(UInt32.random(in: 0...UInt32.max)).sock"
+        "\(folder)/\(UInt32.random(in: 0...UInt32.max)).sock"
     }
 
     init(path: String = temporaryPath(), greets: Bool = true, _ script: @escaping Script) throws {
@@ -43,7 +51,11 @@ final class ScriptedDaemon: Sendable {
         Thread.detachNewThread { [self] in
             while true {
                 let peer = accept(descriptor, nil, nil)
-                guard peer >= 0 else { return }
+                guard peer >= 0 else {
+                    // Closed by the thread that accepts: the number could be another listener's by the next call.
+                    _ = close(descriptor)
+                    return
+                }
                 accepted.add(1, ordering: .acquiringAndReleasing)
                 peers.withLock { $0.append(peer) }
                 Thread.detachNewThread { [self] in serve(peer) }
@@ -58,7 +70,6 @@ final class ScriptedDaemon: Sendable {
         listener.withLock { descriptor in
             guard descriptor >= 0 else { return }
             _ = shutdown(descriptor, Int32(SHUT_RDWR))
-            _ = close(descriptor)
             descriptor = -1
         }
         _ = unlink(path)
@@ -76,6 +87,8 @@ final class ScriptedDaemon: Sendable {
         }
         script(peer)
         peers.withLock { $0.removeAll { $0 == descriptor } }
+        // A process that another suite started meanwhile may hold a copy of the descriptor: closing alone ends nothing.
+        _ = shutdown(descriptor, Int32(SHUT_RDWR))
         _ = close(descriptor)
     }
 

@@ -142,11 +142,12 @@ package final class Cluster: Sendable {
         return number
     }
 
-    /// Waits until both standbys have replayed all that the primary has written.
+    /// Waits until both standbys have replayed all that the primary has written. Longer than a read on a standby may
+    /// hold up replay (max_standby_streaming_delay, 30 s): another test's read may be at it.
     package func waitForReplay() throws {
         let written = try value("SELECT pg_current_wal_flush_lsn()")
         for node in [Node.standby1, .standby2] {
-            try eventually("replay on \(node.rawValue)") {
+            try eventually("replay on \(node.rawValue)", within: .seconds(45)) {
                 try value("SELECT pg_last_wal_replay_lsn() >= '\(written)'", on: node) == "t"
             }
         }

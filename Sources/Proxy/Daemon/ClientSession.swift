@@ -9,13 +9,14 @@ struct ClientSession {
     private(set) var lagMilliseconds: Int32?
     private(set) var timeoutMilliseconds: Int32?
     private var salt: [UInt8] = []
-    private let listener: String
+    private let listener: ListenerContext
     /// What rules see of this connection.
     private(set) var origin: RouteOrigin
 
-    init(listener: String) {
+    /// - Parameter listener: whose origin serves until HELLO names an app.
+    init(listener: ListenerContext) {
         self.listener = listener
-        origin = RouteOrigin(app: "", listener: listener)
+        origin = listener.origin
     }
 
     var hasSalt: Bool { !salt.isEmpty }
@@ -32,7 +33,7 @@ struct ClientSession {
     mutating func adopt(_ options: RequestOptions, in line: UnsafeRawPointer) {
         if options.present.contains(.app) {
             app = String(decoding: options.app.bytes(in: line), as: UTF8.self)
-            origin = RouteOrigin(app: app, listener: listener)
+            origin = RouteOrigin(app: app, listener: listener.name)
         }
         if options.present.contains(.using) { using = Array(options.using.bytes(in: line)) }
         if options.present.contains(.lag) { lagMilliseconds = options.lagMilliseconds }

@@ -1,5 +1,6 @@
 import EventLoop
 import Glibc
+import Routing
 import Settings
 import Telemetry
 
@@ -15,11 +16,14 @@ final class ListenerContext {
     let allowedUsers: [UInt32]?
     /// The group of the socket file.
     let group: UInt32?
+    /// What rules see of a connection that named no app; shared by all of them.
+    let origin: RouteOrigin
     let counters = CounterSet<ListenerCounter>()
 
     /// Group and users may be given by name or number.
     init(_ settings: ListenerSettings) throws(StartError) {
         name = settings.name.value
+        origin = RouteOrigin(listener: settings.name.value)
         isForOperators = settings.level == .operator
         requiresSalt = settings.requireSalt
         var group: UInt32?

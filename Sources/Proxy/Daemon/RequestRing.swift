@@ -1,8 +1,8 @@
 /// The requests of one client that were read and not answered, in order. A ring that grows by doubling up to what the
 /// machine lets in, and gives its memory back when it falls empty after a burst.
 struct RequestRing {
-    /// Kept warm when empty.
-    private static let smallest = 4
+    /// Most clients wait for each answer: one place is all that they need, and an idle one keeps no more.
+    private static let smallest = 1
 
     private var slots: [ClientDriver.Pending?] = []
     private var head = 0

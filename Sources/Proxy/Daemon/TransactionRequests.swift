@@ -185,7 +185,7 @@ extension ClientDriver {
             machine.commitLost()
         } else if exchange.kind.isRollback {
             // The connection ends without COMMIT: rolled back it is, only nobody said so.
-            machine.pinnedServerLost()
+            machine.transactionEnded(committed: false)
         } else if machine.transaction != .none {
             machine.pinnedServerLost()
         } else if isUnknown {
