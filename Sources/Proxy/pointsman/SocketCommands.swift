@@ -14,9 +14,29 @@ struct Stats: ParsableCommand {
 
     func run() throws {
         try printing {
-            let result = try daemon.connect().request(.stats, text: name)
+            var result = try daemon.connect().request(.stats, text: name)
+            if !json, result.columns.count > Self.widest { Self.turn(&result) }
             try show(result, json: json)
         }
+    }
+}
+
+extension Stats {
+    /// Tables of more columns are turned, so that they fit a terminal: a line for each column.
+    private static let widest = 16
+
+    private static func turn(_ result: inout SocketClient.Result) {
+        guard let corner = result.columns.first else { return }
+        let heads = result.rows.map { row in
+            var head = corner
+            let name = row.first.flatMap { $0 } ?? ""
+            head.name = name.isEmpty ? "(none)" : name
+            return head
+        }
+        result.rows = result.columns.indices.dropFirst().map { column in
+            [result.columns[column].name] + result.rows.map { $0[column] }
+        }
+        result.columns = [corner] + heads
     }
 }
 
