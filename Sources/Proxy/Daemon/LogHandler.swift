@@ -1,5 +1,6 @@
 import Glibc
 import Logging
+import Synchronization
 
 /// Writes one log line per event to standard error: logfmt, JSON, or logfmt behind systemd's priorities.
 ///
@@ -14,6 +15,8 @@ package struct LineLogHandler: LogHandler {
     }
 
     package static let maxLineBytes = 2048
+    /// Lines that could not be written since the start, of all threads.
+    static let dropped = Atomic<Int>(0)
 
     package var logLevel: Logger.Level
     package var metadata: Logger.Metadata = [:]
@@ -146,6 +149,8 @@ struct LogLine {
     }
 
     func write() {
-        text.withUnsafeBytes { _ = Glibc.write(STDERR_FILENO, $0.baseAddress, $0.count) }
+        let line = text
+        let written = line.withUnsafeBytes { Glibc.write(STDERR_FILENO, $0.baseAddress, $0.count) }
+        if written < line.count { LineLogHandler.dropped.add(1, ordering: .relaxed) }
     }
 }

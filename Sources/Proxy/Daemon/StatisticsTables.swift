@@ -41,6 +41,7 @@ extension Worker {
         values[.statementCacheEvictions] = Int(cache.evictions)
         values[.statementCacheEntries] = cache.statements
         values[.statementCacheBytes] = cache.bytes
+        values[.logLinesDropped] = LineLogHandler.dropped.load(ordering: .relaxed)
         return values
     }
 
