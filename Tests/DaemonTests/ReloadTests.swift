@@ -60,6 +60,22 @@ struct ReloadTests {
         #expect(try client.query("SELECT pg_sleep(5)").sqlstate == "57014")
     }
 
+    /// A request that runs while its rule goes away is answered with the rule that sent it.
+    @Test func aRuleThatIsGoneIsStillOnItsReceipt() throws {
+        let rule = "[[rule]]\nname = \"naps\"\nfunction = [\"pg_sleep\"]\nroute = \"primary\"\n"
+        let daemon = try DaemonProcess { $0.more = rule }
+        let client = try daemon.client()
+        try client.send("Q nap SELECT pg_sleep(1)\n")
+        var settings = daemon.settings
+        settings.more = ""
+        try settings.write()
+        #expect(try daemon.operatorClient().ask("RELOAD").problem == nil)
+        let answer = try client.answer(to: "nap")
+        #expect(answer.problem == nil)
+        #expect(answer["rule"] == "naps")
+        #expect(try client.query("SELECT pg_sleep(0)")["rule"] == nil)
+    }
+
     /// Every kind of bad file: the old one stays in force as a whole, and each complaint says where.
     @Test(arguments: [
         ("size = \"many\"", "size"), ("colour = \"red\"", "colour"),

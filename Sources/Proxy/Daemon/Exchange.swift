@@ -49,7 +49,8 @@ final class Exchange {
     var pool: PoolDriver?
     var server: ServerDriver?
     var reason = RouteReason.transaction
-    var rule: Int?
+    /// The name of the rule that decided, kept because a reload may change the rules meanwhile.
+    var ruleName: [UInt8]?
     /// Nanoseconds: when the line was read, when a pool was asked (0: never), how long it was until a server connection
     /// was had, when the reply must be out.
     var receivedAt: UInt64 = 0
@@ -81,7 +82,7 @@ final class Exchange {
         pool = nil
         server = nil
         reason = .transaction
-        rule = nil
+        ruleName = nil
         submittedAt = 0
         waited = 0
         deadline = UInt64.max

@@ -112,8 +112,7 @@ extension ClientDriver {
     }
 
     private func receiptBytes(_ exchange: Exchange) -> Int {
-        let rule = exchange.rule.map { worker.snapshot.ruleNames[$0].count } ?? 0
-        return Self.receiptBound + 2 * (exchange.pool?.nameBytes.count ?? 0) + 2 * rule
+        Self.receiptBound + 2 * (exchange.pool?.nameBytes.count ?? 0) + 2 * (exchange.ruleName?.count ?? 0)
     }
 
     private func writeReceipt(_ writer: inout ReplyWriter, _ exchange: Exchange) {
@@ -121,7 +120,7 @@ extension ClientDriver {
         writer.attribute("us", (worker.loop.now &- exchange.receivedAt) / 1000)
         let waited = exchange.waited / 1000
         if waited > 0 { writer.attribute("wait_us", waited) }
-        if let rule = exchange.rule { worker.snapshot.ruleNames[rule].withUnsafeBytes { writer.attribute("rule", $0) } }
+        if let name = exchange.ruleName { name.withUnsafeBytes { writer.attribute("rule", $0) } }
         writer.attribute("why", exchange.reason.staticWord)
         writeTransactionLetter(&writer)
     }

@@ -168,7 +168,7 @@ extension ClientDriver {
         exchange.statement = statement
         exchange.pool = pool
         exchange.reason = decision?.reason ?? .transaction
-        exchange.rule = decision?.rule
+        if let rule = decision?.rule { exchange.ruleName = worker.snapshot.ruleNames[rule] }
         let options = pending.request.options
         var timeout = pool.settings.timeoutMilliseconds
         if options.present.contains(.timeout) {
