@@ -83,28 +83,6 @@ struct CommandTests {
         #expect(result.code == 78 && result.errorOutput.contains("/nonexistent.toml"))
     }
 
-    @Test func routeExplains() throws {
-        let file = try settings(Self.rule)
-        let result = try pointsman("route", "-c", file.file, "SELECT lower(a) FROM fresh_b")
-        #expect(result.code == 0)
-        for word in ["primary", "fresh", "rule", "fresh_b", "lower", "select"] {
-            #expect(result.output.contains(word), "\(result.output)")
-        }
-        // Without a file: one primary, one standby, no rules.
-        #expect(try pointsman("route", "INSERT INTO x VALUES (1)").output.contains("primary"))
-        #expect(try pointsman("route", "SELECT 1").output.contains("standby"))
-    }
-
-    @Test func routeAnswersAsJSON() throws {
-        let result = try pointsman("route", "--json", "SELECT \"a\tb\" FROM x", "LISTEN y")
-        #expect(result.code == 0)
-        let rows = try #require(
-            try JSONSerialization.jsonObject(with: Data(result.output.utf8)) as? [[String: Any]], "\(result.output)")
-        #expect(rows.count == 2)
-        #expect(rows.first?["pool"] as? String == "standby" && rows.first?["kind"] as? String == "select")
-        #expect(rows.last?["sqlstate"] as? String == "0A000", "\(rows)")
-    }
-
     @Test func sqlRunsAStatement() throws {
         let socket = try Shared.daemon().settings.appSocket
         let result = try pointsman("sql", "--socket", socket, "SELECT 42 AS answer, NULL AS nothing")

@@ -1,5 +1,7 @@
+import Glibc
 import Routing
 import Settings
+import Wire
 
 /// What ROUTE and `pointsman route` answer: one row.
 package enum ExplanationTable {
@@ -21,12 +23,46 @@ package enum ExplanationTable {
     }
 }
 
+/// Who asks, and with which options: what a connection and a request would bring. Empty texts are options not given.
+package struct AskedAs {
+    package var app = ""
+    package var listener = ""
+    package var tag = ""
+    package var using = ""
+    package var pool = ""
+    /// `primary` or `standby`.
+    package var route = ""
+
+    package init() {}
+}
+
+/// One line of the bulk form.
+package struct BulkJudgement {
+    /// `read`, `write`, `refused` or `unknown`.
+    package let word: String
+    /// Empty when it goes nowhere.
+    package let pool: String
+    /// A word of the receipt's `why`; of what is refused or cannot be read its SQLSTATE and the message.
+    package let reason: String
+
+    package static let columns = ["judgement", "pool", "reason"]
+    package var fields: [String] { [word, pool, reason] }
+
+    /// The fields with tabs between, without LF. A refusal may quote a name that has a tab: it is escaped.
+    package var line: String { fields.map(FieldEscapes.escaped).joined(separator: "\t") }
+}
+
 /// Judges statements without a server, for `pointsman route`.
 package final class OfflineJudge {
     private let judge: Judge
+    private let file: String?
+    private let asked: AskedAs
+    private let origin: RouteOrigin
 
-    /// - Parameter settings: nil for one cluster of a primary and a standby pool, and no rules.
-    package init(_ settings: Settings?) {
+    /// - Parameters:
+    ///   - settings: nil for one cluster of a primary and a standby pool, and no rules.
+    ///   - asked: who asks.
+    package init(_ settings: Settings?, asked: AskedAs = AskedAs()) {
         let definition =
             settings.map(RoutingDefinition.init)
             ?? RoutingDefinition(pools: [
@@ -37,10 +73,77 @@ package final class OfflineJudge {
         } catch {
             preconditionFailure("settings that were checked do not compile: \(error.problems)")
         }
+        file = settings?.file
+        self.asked = asked
+        origin = RouteOrigin(app: asked.app, listener: asked.listener)
     }
 
     package func explain(_ sql: String) -> Explanation {
         var sql = sql
-        return sql.withUTF8 { judge.explain(UnsafeRawBufferPointer($0), RouteRequest(), RouteOrigin()) }
+        return sql.withUTF8 { sql in
+            withRequest { judge.explain(UnsafeRawBufferPointer(sql), $0, origin) }
+        }
+    }
+
+    /// For people: the judgement in a sentence, then the facts that there are, a line each.
+    package func describe(_ sql: String) -> [String] {
+        let explanation = explain(sql)
+        var rule: String?
+        if let name = explanation.rule {
+            rule = "\"\(name)\""
+            if let file, let line = explanation.line { rule = "\"\(name)\", \(file):\(line)" }
+        }
+        let facts: [(name: String, value: String?)] = [
+            ("kind", explanation.kind), ("rule", rule), ("reason", explanation.reason),
+            ("cluster", explanation.cluster),
+            ("timeout", explanation.timeoutMilliseconds.map { "\($0) ms" }),
+            ("tables", explanation.tables.joined(separator: ", ")),
+            ("functions", explanation.functions.joined(separator: ", ")),
+            ("fingerprint", explanation.fingerprint),
+        ]
+        var lines = [explanation.sentence]
+        for case (let name, let value?) in facts where !value.isEmpty {
+            lines.append("  \(name)\(String(repeating: " ", count: 13 - name.utf8.count))\(value)")
+        }
+        return lines
+    }
+
+    /// Judges one statement of the bulk form.
+    ///
+    /// - Parameter line: the statement with the escapes of COPY's text format, without its LF. It is unescaped in place.
+    /// - Returns: what cannot be read is `unknown`.
+    package func judgement(of line: UnsafeMutableRawBufferPointer) -> BulkJudgement {
+        let sql: UnsafeRawBufferPointer
+        do throws(WireError) {
+            sql = try FieldEscapes.unescaped(line)
+        } catch {
+            return BulkJudgement(word: "unknown", pool: "", reason: "\(error.sqlstate): \(error.message)")
+        }
+        let decision = withRequest { judge.consider(judge.statement(for: sql), $0, origin) }
+        if let refusal = decision.refusal {
+            return BulkJudgement(word: decision.word, pool: "", reason: "\(refusal.sqlstate): \(refusal.message)")
+        }
+        let pool = decision.pool.map { judge.rules.pools[$0].name } ?? ""
+        return BulkJudgement(word: decision.word, pool: pool, reason: decision.reason.word)
+    }
+
+    private func withRequest<Result>(_ body: (RouteRequest) -> Result) -> Result {
+        var request = RouteRequest()
+        request.role = Role(word: asked.route)
+        return withBytes(asked.tag) { tag in
+            withBytes(asked.using) { using in
+                withBytes(asked.pool) { pool in
+                    request.tag = tag
+                    request.using = using
+                    request.pool = pool
+                    return body(request)
+                }
+            }
+        }
+    }
+
+    private func withBytes<Result>(_ text: String, _ body: (UnsafeRawBufferPointer?) -> Result) -> Result {
+        var text = text
+        return text.withUTF8 { body($0.isEmpty ? nil : UnsafeRawBufferPointer($0)) }
     }
 }

@@ -21,10 +21,23 @@ package struct Explanation: Equatable, Sendable {
     /// Why it is refused, or why it was not parsed.
     package var message: String?
 
-    /// `read`, `write`, `refused` or `unknown` (not parsed, so a write), for the bulk form of explaining.
+    /// `read`, `write`, `refused` or `unknown`: see Decision.
+    package var word: String
+
+    /// The judgement for people: `a write, to pool "primary": it calls nextval`.
+    package var sentence: String {
+        let what = word == "unknown" ? "not parsed" : word == "refused" ? word : "a \(word)"
+        let place = pool.map { ", to pool \"\($0)\"" } ?? sqlstate.map { " with \($0)" } ?? ""
+        let why = message ?? decidingFunction.map { "it calls \($0)" }
+        return what + place + (why.map { ": \($0)" } ?? "")
+    }
+}
+
+extension Decision {
+    /// The judgement in one word: `refused`, `unknown` (not parsed, so judged as a write), `read` or `write`.
     package var word: String {
-        if pool == nil { return "refused" }
-        if kind == StatementKind.unknown.word { return "unknown" }
+        if refusal != nil { return "refused" }
+        if statement.kind == .unknown { return "unknown" }
         return access == .read ? "read" : "write"
     }
 }
@@ -40,7 +53,8 @@ extension Judge {
         let statement = decision.statement
         var explanation = Explanation(
             kind: statement.kind.word, access: decision.access, cluster: rules.clusters[decision.cluster].name,
-            reason: decision.reason.word, tables: [], functions: [], fingerprint: hexadecimal(statement.fingerprint))
+            reason: decision.reason.word, tables: [], functions: [], fingerprint: hexadecimal(statement.fingerprint),
+            word: decision.word)
         if let pool = decision.pool { explanation.pool = rules.pools[pool].name }
         if let index = decision.rule {
             let rule = rules.rules[index]

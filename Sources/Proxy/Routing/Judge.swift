@@ -51,7 +51,7 @@ package final class Judge {
     }
 
     /// The same judgement as `decide`, but no rule counts it.
-    func consider(_ statement: Statement, _ request: RouteRequest, _ origin: RouteOrigin) -> Decision {
+    package func consider(_ statement: Statement, _ request: RouteRequest, _ origin: RouteOrigin) -> Decision {
         docket.decide(statement, request, origin, counts: false)
     }
 }

@@ -1,7 +1,35 @@
 import Glibc
 
 /// The escapes of fields, those of PostgreSQL's COPY text format: `\\ \t \n \r`, and `\N` for SQL NULL.
-enum FieldEscapes {
+package enum FieldEscapes {
+    /// Unescapes a whole field in place and checks that it is UTF-8.
+    ///
+    /// - Returns: the field, in the same memory.
+    /// - Throws: what a request line with that field would be refused with; offsets are those in the field.
+    package static func unescaped(_ field: UnsafeMutableRawBufferPointer) throws(WireError) -> UnsafeRawBufferPointer {
+        guard let base = field.baseAddress else { return UnsafeRawBufferPointer(field) }
+        if let invalid = UTF8Check.firstInvalid(UnsafeRawBufferPointer(field)) {
+            throw .invalidUTF8(at: Int32(truncatingIfNeeded: invalid))
+        }
+        let end = try unescape(base, from: 0, to: field.count, into: 0)
+        return UnsafeRawBufferPointer(start: base, count: end)
+    }
+
+    /// A text as a field of one line.
+    package static func escaped(_ text: String) -> String {
+        guard text.utf8.contains(where: { letter(for: $0) != nil }) else { return text }
+        var bytes: [UInt8] = []
+        for byte in text.utf8 {
+            if let letter = letter(for: byte) {
+                bytes.append(ASCII.backslash)
+                bytes.append(letter)
+            } else {
+                bytes.append(byte)
+            }
+        }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
     /// Unescapes the bytes from `source` to `end` to `target`, which is not behind `source`, and answers where the
     /// result ends. Unescaping never grows a field, so it works in place.
     static func unescape(

@@ -48,11 +48,12 @@ struct TextTable {
 /// JSON without a library: arrays of objects of strings and nulls is all that is written here.
 enum JSON {
     static func array(_ columns: [String], _ rows: [[String?]]) -> String {
-        let objects = rows.map { row in
-            let pairs = zip(columns, row).map { "\(string($0)): \($1.map(string) ?? "null")" }
-            return "{" + pairs.joined(separator: ", ") + "}"
-        }
-        return "[" + objects.joined(separator: ",\n ") + "]"
+        "[" + rows.map { object(columns, $0) }.joined(separator: ",\n ") + "]"
+    }
+
+    static func object(_ columns: [String], _ row: [String?]) -> String {
+        let pairs = zip(columns, row).map { "\(string($0)): \($1.map(string) ?? "null")" }
+        return "{" + pairs.joined(separator: ", ") + "}"
     }
 
     static func string(_ text: String) -> String {
