@@ -159,6 +159,67 @@ struct RuleTests {
         #expect(try daemon.client().run("SELECT 1")["pool"] == "standby")
     }
 
+    /// Who connects is known from the system, not from what the client says.
+    @Test func aRuleKnowsTheUser() throws {
+        let daemon = try Self.daemon(
+            """
+            [[rule]]
+            name = "mine"
+            user = ["\(getuid())"]
+            tag = ["user"]
+            route = "primary"
+            [[rule]]
+            name = "another's"
+            user = ["nobody"]
+            route = "primary"
+            """)
+        let client = try daemon.client()
+        #expect(try client.run("SELECT 1", options: "@tag=user")["rule"] == "mine")
+        #expect(try client.run("SELECT 1")["why"] == "classifier")
+    }
+
+    /// Lag is not measured in this version, so the promise is kept by the primary.
+    @Test func maxLagIsKeptByThePrimary() throws {
+        let daemon = try Self.daemon("[[rule]]\nname = \"reports\"\ntag = [\"report\"]\nmax_lag = \"5m\"\n")
+        let client = try daemon.client()
+        let answer = try client.run("SELECT pg_is_in_recovery()", options: "@tag=report")
+        #expect(try answer.value == "f")
+        #expect(answer["why"] == "lag")
+        #expect(try client.run("SELECT 1")["pool"] == "standby")
+    }
+
+    /// One line an answer, with the normalised text: no constant and no parameter reaches the log.
+    @Test func aRuleLogsWhatItMatches() throws {
+        let daemon = try Self.daemon(
+            """
+            [[rule]]
+            name = "watched"
+            table = ["pg_class"]
+            log = true
+            [[rule]]
+            name = "never"
+            table = ["secrets"]
+            reject = { message = "no" }
+            log = true
+            """)
+        let client = try daemon.client()
+        let before = daemon.log.utf8.count
+        try client.run("SELECT 'hush-1', $1 FROM pg_class LIMIT 3", ["hush-2"])
+        let line = try daemon.waitForLog("event=statement ", from: before)
+        for word in [
+            "pool=standby", "rows=3", "reason=classifier", "fp=", "dur_us=", "SELECT $2, $1 FROM pg_class LIMIT $3",
+        ] {
+            #expect(line.contains(word), "\(word): \(line)")
+        }
+        _ = try client.query("SELECT 1/0 FROM pg_class")
+        #expect(try daemon.waitForLog("sqlstate=22012", from: before).contains("event=statement "))
+        _ = try client.query("SELECT 'hush-3' FROM secrets")
+        let refused = try daemon.waitForLog("statement_refused", from: before)
+        #expect(refused.contains("rule=never") && refused.contains("sqlstate=42501"), "\(refused)")
+        try client.run("SELECT 'hush-4' FROM pg_type LIMIT 1")
+        #expect(!daemon.log.contains("hush") && !daemon.log.contains("pg_type"))
+    }
+
     @Test func hitsAreCounted() throws {
         let daemon = try Self.daemon(Self.rules, more: try Self.accounts())
         let client = try daemon.client()

@@ -48,6 +48,39 @@ struct StatsTests {
         #expect(refused.reduce(0, +) == 1)
     }
 
+    /// One row a statement, whatever its constants and the length of its lists.
+    @Test func statementsAreCounted() throws {
+        let daemon = try DaemonProcess()
+        let client = try daemon.client()
+        for length in 1...9 {
+            let list = (1...length).map(String.init).joined(separator: ", ")
+            try client.run("SELECT oid FROM pg_class WHERE oid IN (\(list)) -- \(length)")
+        }
+        try client.run("SELECT oid FROM pg_class WHERE oid IN ($1, $2)", ["1", "2"])
+        try client.run("SELECT * FROM generate_series(1, 4)")
+        for _ in 0..<2 { _ = try client.query("SELECT 1/0") }
+        _ = try client.query("SELEC 1 'a constant'")
+        _ = try client.query("SELECT '" + String(repeating: "x", count: 20_000) + "'")
+        let rows = try daemon.stats("statements")
+        func row(_ word: String) -> [String: String]? { rows.first { $0["statement"]?.contains(word) == true } }
+        #expect(rows.count == 5, "\(rows)")
+        let lists = try #require(row("WHERE oid IN"))
+        #expect(lists["calls"] == "10" && lists["errors"] == "0" && lists["rows"] == "0", "\(lists)")
+        #expect(lists["kind"] == "select" && lists["access"] == "read" && lists["pool"] == "standby", "\(lists)")
+        #expect(lists["fingerprint"]?.utf8.count == 16 && lists["reason"] == "classifier", "\(lists)")
+        #expect(row("generate_series")?["rows"] == "4")
+        #expect(row("/")?["errors"] == "2", "\(rows)")
+        // What was not parsed cannot be told from its constants: it is counted, not shown.
+        #expect(row("(not parsed)")?["errors"] == "1" && row("longer than")?["calls"] == "1", "\(rows)")
+        #expect(!rows.contains { $0["statement"]?.contains("a constant") == true })
+        let mean = Int(lists["mean_us"] ?? "") ?? 0
+        let total = Int(lists["total_us"] ?? "") ?? 0
+        #expect(mean > 0 && total / 10 == mean && (Int(lists["max_us"] ?? "") ?? 0) >= mean, "\(lists)")
+        // In reach of the ROUTE that explains it.
+        let explained = try client.ask("ROUTE", "", "SELECT oid FROM pg_class WHERE oid IN (5)").table.first
+        #expect(explained?["fingerprint"] == lists["fingerprint"])
+    }
+
     @Test func connectionsAreShown() throws {
         let daemon = try DaemonProcess { $0.primary[0] = "size = 2" }
         let client = try daemon.client()

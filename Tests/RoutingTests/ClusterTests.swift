@@ -136,8 +136,8 @@ import Testing
     }
 
     @Test func rulesGoOnCountingAndLimitingInATransaction() throws {
-        let judge = try Judge(.usual([.rule { $0.timeoutMilliseconds = 5 }]))
-        #expect(judge.ask("SELECT 1", Asking(transactionPool: "primary")).timeoutMilliseconds == 5)
+        let judge = try Judge(.usual([.rule { $0.effects.timeout = 5 }]))
+        #expect(judge.ask("SELECT 1", Asking(transactionPool: "primary")).effects.timeout == 5)
         #expect(judge.hits == [1])
     }
 

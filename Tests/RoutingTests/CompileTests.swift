@@ -3,7 +3,8 @@ import Testing
 @testable import Routing
 
 /// What is wrong with a definition, each as `subject field[element]: message`.
-private func complaints(_ definition: RoutingDefinition) -> [String] {
+/// Everything that is wrong with a definition, as `rule 0 table[1]: message`.
+func complaints(_ definition: RoutingDefinition) -> [String] {
     do throws(RoutingProblems) {
         _ = try RuleSet(compiling: definition)
         return []
@@ -94,10 +95,11 @@ private func complaints(_ definition: RoutingDefinition) -> [String] {
             .rule { $0.reject = Rejection(message: "x", sqlstate: "4250") },
             "rule 0 reject: \"4250\" is no SQLSTATE: five of 0-9 and A-Z, not 00000"
         ),
-        (.rule { $0.timeoutMilliseconds = 0 }, "rule 0 timeout: a timeout must be above 0"),
+        (.rule { $0.effects.timeout = 0 }, "rule 0 timeout: a timeout must be above 0"),
         (
             .rule { $0.table = ["t"] },
-            "rule 0 : the rule does nothing: it has none of route, pool, using, reject, timeout"
+            "rule 0 : the rule does nothing: it has none of route, pool, using, reject, timeout, max_lag, wait, log, "
+                + "exclusive, rerun"
         ),
         (
             .rule {
@@ -156,7 +158,9 @@ private func complaints(_ definition: RoutingDefinition) -> [String] {
 
     @Test func rulesOfOneNameAreAMistake() {
         let definition = RoutingDefinition.usual([
-            .rule("x") { $0.route = "primary" }, .rule("x") { $0.route = "primary" },
+            .rule("x") {
+                $0.table = ["t"]; $0.route = "primary"
+            }, .rule("x") { $0.route = "primary" },
         ])
         #expect(complaints(definition) == ["rule 1 name: rule 1 is also called \"x\""])
     }
@@ -326,7 +330,7 @@ private func complaints(_ definition: RoutingDefinition) -> [String] {
 @Suite struct ExplanationTests {
     @Test func saysEverythingThatRouteAnswers() throws {
         var rule = RuleDefinition.rule("reports") {
-            $0.table = ["t"]; $0.pool = "far"; $0.timeoutMilliseconds = 9
+            $0.table = ["t"]; $0.pool = "far"; $0.effects.timeout = 9
         }
         rule.line = 17
         let judge = try Judge(.twoClusters([rule]))
@@ -340,7 +344,7 @@ private func complaints(_ definition: RoutingDefinition) -> [String] {
         #expect(explanation.reason == "rule")
         #expect(explanation.rule == "reports")
         #expect(explanation.line == 17)
-        #expect(explanation.timeoutMilliseconds == 9)
+        #expect(explanation.effects.timeout == 9)
         #expect(explanation.tables == ["t"])
         #expect(explanation.functions == ["lower"])
         #expect(explanation.fingerprint.utf8.count == 16)

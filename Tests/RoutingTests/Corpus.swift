@@ -95,6 +95,7 @@ struct Asking {
     var transactionPool: String?
     var app = ""
     var listener = ""
+    var user: UInt32?
 }
 
 extension Judge {
@@ -104,7 +105,7 @@ extension Judge {
 
     /// Judges as the daemon does, and checks that explaining says the same.
     func ask(_ sql: String, _ asking: Asking = Asking()) -> Decision {
-        let origin = RouteOrigin(app: asking.app, listener: asking.listener)
+        let origin = RouteOrigin(app: asking.app, listener: asking.listener, user: asking.user)
         return withRequest(asking) { request in
             withBytes(sql) { sql in
                 let explanation = explain(sql, request, origin)

@@ -147,6 +147,76 @@ import Testing
         #expect(judge.way("SELECT * FROM a.y, b.x") == "standby classifier")
     }
 
+    @Test func user() throws {
+        let judge = try Judge(
+            .usual([
+                .rule {
+                    $0.user = [33, 1000]; $0.route = "primary"
+                }
+            ]))
+        #expect(judge.way("SELECT 1", Asking(user: 1000)) == "primary rule")
+        #expect(judge.way("SELECT 1", Asking(user: 1001)) == "standby classifier")
+        // The system did not say who it is.
+        #expect(judge.way("SELECT 1") == "standby classifier")
+    }
+
+    /// The same statement with other constants and longer lists, and no other one.
+    @Test func fingerprint() throws {
+        let judge = try Judge(.usual())
+        let fingerprint = withBytes("SELECT a FROM t WHERE id IN (1, 2)") {
+            judge.explain($0, RouteRequest(), RouteOrigin()).fingerprint
+        }
+        let ruled = try Judge(
+            .usual([
+                .rule {
+                    $0.fingerprint = ["0000000000000001", fingerprint.uppercased()]; $0.route = "primary"
+                }
+            ]))
+        #expect(ruled.way("SELECT a FROM t WHERE id IN (1, 2)") == "primary rule")
+        #expect(ruled.way("select a from t /* x */ where id in ($1, $2, $3)") == "primary rule")
+        #expect(ruled.way("SELECT b FROM t WHERE id IN (1, 2)") == "standby classifier")
+    }
+
+    // MARK: What rules add
+
+    @Test func ofEachEffectTheFirstValueCounts() throws {
+        let judge = try Judge(
+            .usual([
+                .rule("one") {
+                    $0.table = ["t"]; $0.effects.wait = 5; $0.effects.isExclusive = true
+                },
+                .rule("two") {
+                    $0.effects.wait = 7; $0.effects.mayRerun = false; $0.effects.isLogged = true
+                },
+                .rule("three") {
+                    $0.table = ["t"]; $0.route = "standby"; $0.effects.isExclusive = false; $0.effects.timeout = 9
+                },
+            ]))
+        var effects = judge.ask("SELECT * FROM t").effects
+        #expect(effects.wait == 5 && effects.isExclusive == true && effects.mayRerun == false)
+        #expect(effects.isLogged == true && effects.timeout == 9 && effects.maxLag == nil)
+        effects = judge.ask("SELECT * FROM u").effects
+        #expect(effects.wait == 7 && effects.isExclusive == nil && effects.mayRerun == false && effects.timeout == nil)
+    }
+
+    /// How far a standby is behind is not measured yet: what must not be older than a time goes to the primary.
+    @Test func maxLagAsksThePrimary() throws {
+        let judge = try Judge(
+            .usual([
+                .rule {
+                    $0.table = ["t"]; $0.effects.maxLag = 300_000
+                },
+                .rule {
+                    $0.table = ["t"]; $0.kind = ["select"]; $0.route = "standby"
+                },
+            ]))
+        #expect(judge.way("SELECT * FROM t") == "primary lag")
+        #expect(judge.way("SELECT * FROM u") == "standby classifier")
+        #expect(judge.way("INSERT INTO t VALUES (1)") == "primary classifier")
+        // A promise of the connection's own is the nearer reason.
+        #expect(judge.way("SELECT * FROM t", Asking(needsPrimary: .ownWrite)) == "primary own-write")
+    }
+
     // MARK: The chain
 
     @Test func theFirstRuleThatDecidesWins() throws {
@@ -155,29 +225,28 @@ import Testing
                 .rule("one") {
                     $0.table = ["t"]; $0.route = "standby"
                 }, .rule("two") { $0.route = "primary" },
-                .rule("three") { $0.reject = Rejection(message: "never reached") },
             ]))
         #expect(judge.ask("SELECT * FROM t").rule == 0)
         #expect(judge.way("SELECT * FROM t") == "standby rule")
         #expect(judge.ask("SELECT * FROM u").rule == 1)
         #expect(judge.way("SELECT * FROM u") == "primary rule")
-        #expect(judge.hits == [2, 2, 0])
+        #expect(judge.hits == [2, 2])
     }
 
     @Test func aRuleThatDoesNotDecideAddsItsSettings() throws {
         let judge = try Judge(
             .usual([
                 .rule {
-                    $0.table = ["t"]; $0.timeoutMilliseconds = 100
-                }, .rule { $0.timeoutMilliseconds = 200 },
+                    $0.table = ["t"]; $0.effects.timeout = 100
+                }, .rule { $0.effects.timeout = 200 },
                 .rule {
-                    $0.table = ["t"]; $0.route = "primary"; $0.timeoutMilliseconds = 300
+                    $0.table = ["t"]; $0.route = "primary"; $0.effects.timeout = 300
                 },
             ]))
         let decision = judge.ask("SELECT * FROM t")
-        #expect(decision.timeoutMilliseconds == 100)
+        #expect(decision.effects.timeout == 100)
         #expect(decision.rule == 2)
-        #expect(judge.ask("SELECT 1").timeoutMilliseconds == 200)
+        #expect(judge.ask("SELECT 1").effects.timeout == 200)
         #expect(judge.ask("SELECT 1").rule == nil)
         #expect(judge.way("SELECT 1") == "standby classifier")
         #expect(judge.hits == [1, 4, 1])

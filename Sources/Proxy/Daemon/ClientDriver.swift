@@ -93,7 +93,7 @@ final class ClientDriver {
         framer = LineFramer(maxLine: limits.maxLine)
         machine = ClientMachine(
             maxInFlight: worker.snapshot.settings.server.maxInflight, maxParallelReads: Worker.maxParallelReads)
-        session = ClientSession(listener: listener)
+        session = ClientSession(listener: listener, user: peer?.user)
         connectedAt = worker.loop.now
         lastRequestAt = connectedAt
         watch = FileWatch(

@@ -13,10 +13,12 @@ struct ClientSession {
     /// What rules see of this connection.
     private(set) var origin: RouteOrigin
 
-    /// - Parameter listener: whose origin serves until HELLO names an app.
-    init(listener: ListenerContext) {
+    /// - Parameters:
+    ///   - listener: whose origin serves until HELLO names an app.
+    ///   - user: of the process that connected.
+    init(listener: ListenerContext, user: UInt32?) {
         self.listener = listener
-        origin = listener.origin
+        origin = listener.origin(of: user)
     }
 
     var hasSalt: Bool { !salt.isEmpty }
@@ -33,7 +35,7 @@ struct ClientSession {
     mutating func adopt(_ options: RequestOptions, in line: UnsafeRawPointer) {
         if options.present.contains(.app) {
             app = String(decoding: options.app.bytes(in: line), as: UTF8.self)
-            origin = RouteOrigin(app: app, listener: listener.name)
+            origin = RouteOrigin(app: app, listener: listener.name, user: origin.user)
         }
         if options.present.contains(.using) { using = Array(options.using.bytes(in: line)) }
         if options.present.contains(.lag) { lagMilliseconds = options.lagMilliseconds }

@@ -1,17 +1,29 @@
 import EventLoop
+import Logging
 import Machines
 import Routing
 import Telemetry
 
 /// Where counters move: once for each answer, when its last line is written.
 extension ClientDriver {
-    /// Counts one answer; `exchange` is nil for what no pool had to do with.
-    func countAnswer(_ exchange: Exchange?, _ result: RequestResult) {
+    /// Counts one answer; `exchange` is nil for what no pool had to do with, `error` is what the client is told.
+    func countAnswer(
+        _ exchange: Exchange?, _ result: RequestResult,
+        error: (sqlstate: UnsafeRawBufferPointer, retry: Outcome.Retry)? = nil
+    ) {
         counters.add(.requests)
         let telemetry = telemetry(of: exchange)
+        if let error {
+            counters.add(.errors)
+            telemetry.counters.add(.retryAdvice(error.retry.counted))
+            if error.sqlstate.count == 5 {
+                telemetry.counters.add(.errors(SQLStateClass(error.sqlstate[0], error.sqlstate[1])))
+            }
+        }
         guard let exchange else { return telemetry.counters.add(.requests(.read, result)) }
         telemetry.counters.add(.requests(exchange.countedKind, result))
         telemetry.counters.add(.routes(exchange.reason.counted))
+        if let statement = exchange.statement { countStatement(statement, exchange, error?.sqlstate) }
         guard result == .ok || result == .error else { return }
         telemetry.counters.add(.rows, Int(exchange.rowCount))
         counters.add(.rows, Int(exchange.rowCount))
@@ -22,11 +34,49 @@ extension ClientDriver {
         telemetry.execution.record(microseconds: total - waited)
     }
 
-    func countError(_ exchange: Exchange?, _ sqlstate: UnsafeRawBufferPointer, _ retry: Outcome.Retry) {
-        counters.add(.errors)
-        let telemetry = telemetry(of: exchange)
-        telemetry.counters.add(.retryAdvice(retry.counted))
-        if sqlstate.count == 5 { telemetry.counters.add(.errors(SQLStateClass(sqlstate[0], sqlstate[1]))) }
+    private func countStatement(_ statement: Statement, _ exchange: Exchange, _ sqlstate: UnsafeRawBufferPointer?) {
+        guard let pool = exchange.pool else { return }
+        let microseconds = Int((worker.loop.now &- exchange.receivedAt) / 1000)
+        let counts = StatementCounts(
+            isError: sqlstate != nil, rows: Int(exchange.rowCount), microseconds: microseconds)
+        let line = UnsafeRawPointer(input.pointer(atPosition: exchange.position))
+        withRouteRequest(exchange.request, line) { asked in
+            worker.statements.record(RecentStatements.key(of: statement), counts) { call in
+                let hints = call?.hints ?? RequestHints()
+                call = StatementCall(
+                    statement: statement, origin: session.origin,
+                    hints: hints.say(the: asked) ? hints : RequestHints(asked), pool: pool, reason: exchange.reason,
+                    isInTransaction: exchange.effect == .inTransaction)
+            }
+        }
+        if exchange.isLogged { logStatement(statement, exchange, microseconds, sqlstate) }
+    }
+
+    /// For `log = true` of a rule: one line an answer, with the normalised text and never a value.
+    private func logStatement(
+        _ statement: Statement, _ exchange: Exchange, _ microseconds: Int, _ sqlstate: UnsafeRawBufferPointer?
+    ) {
+        var metadata: Logger.Metadata = [
+            "conn": "\(number)", "dur_us": "\(microseconds)", "wait_us": "\(exchange.waited / 1000)",
+            "rows": "\(exchange.rowCount)", "reason": "\(exchange.reason.word)", "sql": "\(statement.shown)",
+        ]
+        if !session.app.isEmpty { metadata["app"] = "\(session.app)" }
+        if let pool = exchange.pool { metadata["pool"] = "\(pool.name)" }
+        if let rule = exchange.ruleName { metadata["rule"] = "\(String(decoding: rule, as: UTF8.self))" }
+        if let sqlstate { metadata["sqlstate"] = "\(String(decoding: sqlstate, as: UTF8.self))" }
+        if !statement.isUnparsed { metadata["fp"] = "\(Fingerprint.text(statement.fingerprint))" }
+        worker.log.info("statement", metadata: metadata)
+    }
+
+    /// The same for what was refused before it was sent.
+    func logRefusal(of statement: Statement, _ decision: Decision, _ answer: Answer) {
+        var metadata: Logger.Metadata = [
+            "conn": "\(number)", "sqlstate": "\(answer.sqlstate)", "sql": "\(statement.shown)",
+        ]
+        if !session.app.isEmpty { metadata["app"] = "\(session.app)" }
+        if let rule = decision.rule { metadata["rule"] = "\(worker.judge.rules.rules[rule].name)" }
+        if !statement.isUnparsed { metadata["fp"] = "\(Fingerprint.text(statement.fingerprint))" }
+        worker.log.info("statement_refused", metadata: metadata)
     }
 
     /// What was refused before a pool was chosen has a set of its own.

@@ -27,16 +27,16 @@ package struct DaemonProcess {
     package func run() -> ExitStatus {
         signal(SIGPIPE, SIG_IGN)
         ServerConnection.clearEnvironment()
-        let settings: Settings
+        let snapshot: Snapshot
         switch SettingsFile.check(file) {
         case .refused(let complaints):
             for complaint in complaints { writeError(complaint) }
             return .badSettings
-        case .ready(let checked): settings = checked
+        case .ready(let checked): snapshot = checked
         }
-        let log = Self.logger(settings)
+        let log = Self.logger(snapshot.settings)
         do throws(EventLoopError) {
-            let main = try MainLoop(file: file, settings: settings, log: log)
+            let main = try MainLoop(file: file, snapshot: snapshot, log: log)
             return try main.run(stack: Self.workerStack, requiresReady: requiresReady)
         } catch {
             log.critical("cannot_start", metadata: ["error": "\(error)"])
@@ -64,26 +64,33 @@ package struct DaemonProcess {
 
 /// The main thread's loop: signals in, messages to the worker out.
 private final class MainLoop {
+    /// Of the statements that a reload moves, those that are called most are named in the log.
+    private static let loggedMoves = 20
+
     private let loop: EventLoop
     private let file: String
-    private var running: Settings
+    private var running: Snapshot
     private var log: Logger
     private let toWorker: Mailbox<WorkerMessage>
     private let toMain: Mailbox<MainMessage>
     private var signals: [SignalWatch] = []
     private var inbox: MailboxWatch<MainMessage>?
     private var exitCode = ExitStatus.drained
+    /// Who wants a reload that has not begun: exchanges of RELOAD requests, nil for a signal.
+    private var reloadsWanted: [UInt64?] = []
+    /// The reload that waits for the worker to say what was called lately.
+    private var underWay: (next: Snapshot, askers: [UInt64])?
 
-    init(file: String, settings: Settings, log: Logger) throws(EventLoopError) {
+    init(file: String, snapshot: Snapshot, log: Logger) throws(EventLoopError) {
         self.file = file
         self.log = log
-        running = settings
+        running = snapshot
         loop = try EventLoop()
         toWorker = try Mailbox()
         toMain = try Mailbox()
         inbox = MailboxWatch(loop: loop, mailbox: toMain) { [unowned self] in received($0) }
         signals = [
-            try SignalWatch(loop: loop, signal: SIGHUP) { [unowned self] in reload(asker: nil) },
+            try SignalWatch(loop: loop, signal: SIGHUP) { [unowned self] in reloadWanted(by: nil) },
             try SignalWatch(loop: loop, signal: SIGTERM) { [unowned self] in _ = toWorker.post(.drain) },
             try SignalWatch(loop: loop, signal: SIGINT) { [unowned self] in _ = toWorker.post(.exit) },
             try SignalWatch(loop: loop, signal: SIGUSR1) { [unowned self] in raiseLogLevel() },
@@ -92,11 +99,11 @@ private final class MainLoop {
     }
 
     func run(stack: Int, requiresReady: Bool) throws(EventLoopError) -> ExitStatus {
-        let settings = running
+        let snapshot = running
         let log = log
         let (toWorker, toMain) = (toWorker, toMain)
         let worker = try Thread(name: "worker", stackSize: stack) {
-            toMain.post(.ended(Self.work(settings, log, toWorker, toMain, requiresReady)))
+            toMain.post(.ended(Self.work(snapshot, log, toWorker, toMain, requiresReady)))
         }
         loop.run()
         worker.join()
@@ -105,10 +112,9 @@ private final class MainLoop {
 
     /// The worker's whole life, on its own thread.
     private static func work(
-        _ settings: Settings, _ log: Logger, _ inbox: Mailbox<WorkerMessage>, _ toMain: Mailbox<MainMessage>,
+        _ snapshot: Snapshot, _ log: Logger, _ inbox: Mailbox<WorkerMessage>, _ toMain: Mailbox<MainMessage>,
         _ requiresReady: Bool
     ) -> ExitStatus {
-        guard let snapshot = Snapshot.make(settings) else { return .badSettings }
         do throws(StartError) {
             let worker = try Worker(snapshot, log: log, inbox: inbox, toMain: toMain)
             worker.run(requiresReady: requiresReady)
@@ -122,7 +128,8 @@ private final class MainLoop {
     private func received(_ messages: [MainMessage]) {
         for message in messages {
             switch message {
-            case .reload(let asker): reload(asker: asker)
+            case .reload(let asker): reloadWanted(by: asker)
+            case .statements(let calls): finishReload(replaying: calls)
             case .logLevel(let level): log.logLevel = level
             case .ended(let code):
                 exitCode = code
@@ -131,22 +138,51 @@ private final class MainLoop {
         }
     }
 
-    /// Signals that arrive meanwhile are told as one when this is done.
-    private func reload(asker: UInt64?) {
-        switch SettingsFile.check(file, replacing: running) {
-        case .ready(let settings):
-            running = settings
-            log.notice("reloaded", metadata: ["file": "\(file)", "rules": "\(settings.rules.count)"])
-            toWorker.post(.adopt(settings, asker: asker))
+    /// One reload at a time; those that are wanted meanwhile become one more.
+    private func reloadWanted(by asker: UInt64?) {
+        reloadsWanted.append(asker)
+        beginReload()
+    }
+
+    private func beginReload() {
+        guard underWay == nil, !reloadsWanted.isEmpty else { return }
+        let askers = reloadsWanted.compactMap { $0 }
+        reloadsWanted = []
+        switch SettingsFile.check(file, replacing: running.settings) {
+        case .ready(let next):
+            underWay = (next, askers)
+            toWorker.post(.describeStatements)
         case .refused(let complaints):
             for complaint in complaints { log.error("reload_refused", metadata: ["complaint": "\(complaint)"]) }
-            toWorker.post(.reloadRefused(complaints, asker: asker))
+            toWorker.post(.reloadRefused(complaints, askers: askers))
         }
+    }
+
+    private func finishReload(replaying calls: [ReplayedCall]) {
+        guard let (next, askers) = underWay else { return }
+        underWay = nil
+        let preview = ReloadPreview(from: running.rules, to: next.rules, replaying: calls)
+        running = next
+        log.notice(
+            "reloaded",
+            metadata: [
+                "file": "\(file)", "rules": "\(next.settings.rules.count)", "effect": "\(preview.summary.text)",
+            ])
+        for move in preview.moves.prefix(Self.loggedMoves) {
+            log.notice(
+                "reload_moves",
+                metadata: [
+                    "fp": "\(move.fingerprint)", "from": "\(move.from)", "to": "\(move.to)", "calls": "\(move.calls)",
+                    "sql": "\(move.statement)",
+                ])
+        }
+        toWorker.post(.adopt(next, preview, askers: askers))
+        beginReload()
     }
 
     /// USR1: one step more talkative, then back to what the settings say.
     private func raiseLogLevel() {
-        let configured = Logger.Level(rawValue: running.server.logLevel.rawValue) ?? .info
+        let configured = Logger.Level(rawValue: running.settings.server.logLevel.rawValue) ?? .info
         let talkative = Logger.Level.allCases.reversed().first { $0 < log.logLevel }
         log.logLevel = talkative ?? configured
         log.notice("log_level", metadata: ["level": "\(log.logLevel)"])

@@ -51,6 +51,8 @@ final class Exchange {
     var reason = RouteReason.transaction
     /// The name of the rule that decided, kept because a reload may change the rules meanwhile.
     var ruleName: [UInt8]?
+    /// A rule wants it in the log.
+    var isLogged = false
     /// Nanoseconds: when the line was read, when a pool was asked (0: never), how long it was until a server connection
     /// was had, when the reply must be out.
     var receivedAt: UInt64 = 0
@@ -83,6 +85,7 @@ final class Exchange {
         server = nil
         reason = .transaction
         ruleName = nil
+        isLogged = false
         submittedAt = 0
         waited = 0
         deadline = UInt64.max

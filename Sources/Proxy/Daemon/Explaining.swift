@@ -8,16 +8,19 @@ package enum ExplanationTable {
     /// The protocol's eight first, in its order; readers go by name.
     package static let columns = [
         "kind", "pool", "rule", "line", "reason", "tables", "functions", "fingerprint", "access", "cluster",
-        "timeout_ms", "deciding_function", "sqlstate", "message",
+        "timeout_ms", "max_lag_ms", "wait_ms", "exclusive", "rerun", "log", "deciding_function", "sqlstate", "message",
     ]
 
     package static func row(_ explanation: Explanation) -> [String?] {
-        [
+        let effects = explanation.effects
+        return [
             explanation.kind, explanation.pool, explanation.rule, explanation.line.map { String($0) },
             explanation.reason, explanation.tables.joined(separator: ","),
             explanation.functions.joined(separator: ","), explanation.fingerprint,
             explanation.access == .read ? "read" : "write", explanation.cluster,
-            explanation.timeoutMilliseconds.map { String($0) }, explanation.decidingFunction, explanation.sqlstate,
+            effects.timeout.map { String($0) }, effects.maxLag.map { String($0) }, effects.wait.map { String($0) },
+            effects.isExclusive.map { String($0) }, effects.mayRerun.map { String($0) },
+            effects.isLogged.map { String($0) }, explanation.decidingFunction, explanation.sqlstate,
             explanation.message,
         ]
     }
@@ -27,6 +30,8 @@ package enum ExplanationTable {
 package struct AskedAs {
     package var app = ""
     package var listener = ""
+    /// A name or a number.
+    package var user = ""
     package var tag = ""
     package var using = ""
     package var pool = ""
@@ -60,22 +65,24 @@ package final class OfflineJudge {
     private let origin: RouteOrigin
 
     /// - Parameters:
-    ///   - settings: nil for one cluster of a primary and a standby pool, and no rules.
+    ///   - snapshot: nil for one cluster of a primary and a standby pool, and no rules.
     ///   - asked: who asks.
-    package init(_ settings: Settings?, asked: AskedAs = AskedAs()) {
-        let definition =
-            settings.map(RoutingDefinition.init)
-            ?? RoutingDefinition(pools: [
-                PoolDefinition(name: "primary", role: .primary), PoolDefinition(name: "standby", role: .standby),
-            ])
-        do throws(RoutingProblems) {
-            judge = Judge(rules: try RuleSet(compiling: definition))
-        } catch {
-            preconditionFailure("settings that were checked do not compile: \(error.problems)")
-        }
-        file = settings?.file
+    package init(_ snapshot: Snapshot?, asked: AskedAs = AskedAs()) {
+        judge = Judge(rules: snapshot?.rules ?? Self.plainRules())
+        file = snapshot?.settings.file
         self.asked = asked
-        origin = RouteOrigin(app: asked.app, listener: asked.listener)
+        origin = RouteOrigin(app: asked.app, listener: asked.listener, user: Users.number(of: asked.user))
+    }
+
+    private static func plainRules() -> RuleSet {
+        do throws(RoutingProblems) {
+            return try RuleSet(
+                compiling: RoutingDefinition(pools: [
+                    PoolDefinition(name: "primary", role: .primary), PoolDefinition(name: "standby", role: .standby),
+                ]))
+        } catch {
+            preconditionFailure("a primary and a standby pool do not compile: \(error.problems)")
+        }
     }
 
     package func explain(_ sql: String) -> Explanation {
@@ -96,7 +103,12 @@ package final class OfflineJudge {
         let facts: [(name: String, value: String?)] = [
             ("kind", explanation.kind), ("rule", rule), ("reason", explanation.reason),
             ("cluster", explanation.cluster),
-            ("timeout", explanation.timeoutMilliseconds.map { "\($0) ms" }),
+            ("timeout", explanation.effects.timeout.map { "\($0) ms" }),
+            ("max_lag", explanation.effects.maxLag.map { "\($0) ms" }),
+            ("wait", explanation.effects.wait.map { "\($0) ms" }),
+            ("exclusive", explanation.effects.isExclusive.map { String($0) }),
+            ("rerun", explanation.effects.mayRerun.map { String($0) }),
+            ("log", explanation.effects.isLogged.map { String($0) }),
             ("tables", explanation.tables.joined(separator: ", ")),
             ("functions", explanation.functions.joined(separator: ", ")),
             ("fingerprint", explanation.fingerprint),

@@ -16,14 +16,13 @@ final class ListenerContext {
     let allowedUsers: [UInt32]?
     /// The group of the socket file.
     let group: UInt32?
-    /// What rules see of a connection that named no app; shared by all of them.
-    let origin: RouteOrigin
+    /// What rules see of connections that named no app, by the user of their process; shared by all of them.
+    private var origins: [UInt32?: RouteOrigin] = [:]
     let counters = CounterSet<ListenerCounter>()
 
     /// Group and users may be given by name or number.
     init(_ settings: ListenerSettings) throws(StartError) {
         name = settings.name.value
-        origin = RouteOrigin(listener: settings.name.value)
         isForOperators = settings.level == .operator
         requiresSalt = settings.requireSalt
         var group: UInt32?
@@ -36,11 +35,19 @@ final class ListenerContext {
         self.group = group
         var users: [UInt32] = []
         for user in settings.allowUsers {
-            guard let found = UInt32(user.value) ?? getpwnam(user.value)?.pointee.pw_uid else {
+            guard let found = Users.number(of: user.value) else {
                 throw StartError(.badSettings, "listener \"\(settings.name.value)\": no user \"\(user.value)\" here")
             }
             users.append(found)
         }
         allowedUsers = users.isEmpty ? nil : users
+    }
+
+    /// What rules see of a connection that named no app.
+    func origin(of user: UInt32?) -> RouteOrigin {
+        if let known = origins[user] { return known }
+        let origin = RouteOrigin(listener: name, user: user)
+        origins[user] = origin
+        return origin
     }
 }

@@ -129,7 +129,13 @@ extension ClientDriver {
 
     func reloadFinished(_ exchange: Exchange, _ report: ReloadReport) {
         switch report {
-        case .applied: writeCompletion("RELOAD", id: idBytes(of: exchange))
+        case .applied(let preview):
+            writeCompletion("RELOAD", id: idBytes(of: exchange)) { writer in
+                writer.attribute("statements", UInt64(preview.summary.statements))
+                writer.attribute("moved", UInt64(preview.summary.moved))
+                writer.attribute("calls", UInt64(preview.summary.calls))
+                writer.attribute("moved_calls", UInt64(preview.summary.movedCalls))
+            }
         case .refused(let complaints):
             writeError(
                 .reloadFailed(complaints.joined(separator: "\n")), id: idBytes(of: exchange), insideTransaction: false,

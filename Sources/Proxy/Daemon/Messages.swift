@@ -3,9 +3,11 @@ import Settings
 
 /// From the main thread to a worker.
 enum WorkerMessage: Sendable {
-    /// Settings that passed every check; `asker` is the exchange of a RELOAD request, nil for a signal.
-    case adopt(Settings, asker: UInt64?)
-    case reloadRefused([String], asker: UInt64?)
+    /// Answer with `statements`: a reload wants to know what it moves.
+    case describeStatements
+    /// Settings that passed every check; `askers` are the exchanges of RELOAD requests, none for a signal.
+    case adopt(Snapshot, ReloadPreview, askers: [UInt64])
+    case reloadRefused([String], askers: [UInt64])
     case drain
     case exit
     case logLevel(Logger.Level)
@@ -16,12 +18,13 @@ enum WorkerMessage: Sendable {
 /// From a worker to the main thread.
 enum MainMessage: Sendable {
     case reload(asker: UInt64)
+    case statements([ReplayedCall])
     case logLevel(Logger.Level)
     case ended(ExitStatus)
 }
 
 enum ReloadReport {
-    case applied
+    case applied(ReloadPreview)
     /// One `file:line:column: message` each.
     case refused([String])
 }

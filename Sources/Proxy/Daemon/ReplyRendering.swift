@@ -152,8 +152,8 @@ extension ClientDriver {
         let id = idBytes(of: exchange)
         let retry = exchange.outcomeRetry
         let outcome = exchange.errorView
-        countAnswer(exchange, outcome.result(retry, isOverdue: exchange.isOverdue))
-        countError(exchange, outcome.sqlstate, retry)
+        countAnswer(
+            exchange, outcome.result(retry, isOverdue: exchange.isOverdue), error: (outcome.sqlstate, retry))
         let bound =
             ReplyWriter.boundOfError(
                 idBytes: id.count, severityBytes: outcome.severity.count, messageBytes: outcome.message.count)
@@ -175,12 +175,11 @@ extension ClientDriver {
         _ answer: Answer, id: UnsafeRawBufferPointer, insideTransaction: Bool, exchange: Exchange?
     ) {
         let retry = insideTransaction ? answer.retry.insideTransaction() : answer.retry
-        countAnswer(exchange, answer.result)
         var message = answer.message
         var sqlstate = answer.sqlstate
         message.withUTF8 { message in
             sqlstate.withUTF8 { sqlstate in
-                countError(exchange, UnsafeRawBufferPointer(sqlstate), retry)
+                countAnswer(exchange, answer.result, error: (UnsafeRawBufferPointer(sqlstate), retry))
                 let bound =
                     ReplyWriter.boundOfError(idBytes: id.count, severityBytes: 5, messageBytes: message.count)
                     + Self.receiptBound + 2 * (exchange?.pool?.nameBytes.count ?? 0)

@@ -1,13 +1,10 @@
 import Glibc
 import Settings
 
-/// Settings that passed every check, for commands that only pass them on.
-package typealias CheckedSettings = Settings
-
 /// Reads and checks the settings file, for the start, for every reload and for `pointsman check`.
 package enum SettingsFile {
     package enum Outcome: Sendable {
-        case ready(Settings)
+        case ready(Snapshot)
         /// One `file:line:column: message` each, in the order of the file.
         case refused([String])
     }
@@ -29,7 +26,7 @@ package enum SettingsFile {
                 let notes = snapshot.settings.restartNotes(replacing: running)
                 if !notes.isEmpty { return .refused(notes.map(\.description)) }
             }
-            return .ready(snapshot.settings)
+            return .ready(snapshot)
         }
     }
 

@@ -1,10 +1,12 @@
+import Glibc
 import Routing
 import Settings
 import Wire
 
-/// One settings file, checked and ready to serve: what a reload swaps as a whole.
-final class Snapshot {
-    let settings: Settings
+/// One settings file, checked and compiled: what a reload swaps as a whole. Made on the main thread, so that no request
+/// waits for it.
+package final class Snapshot: Sendable {
+    package let settings: Settings
     let rules: RuleSet
     let wireLimits: WireLimits
     /// Names of rules as receipts write them, by the rule's index.
@@ -38,21 +40,20 @@ final class Snapshot {
         let parsed = Settings.parse(text, file: file)
         guard let draft = parsed.draft else { return .refused(parsed.complaints) }
         let definition = RoutingDefinition(draft)
+        let unknownUsers = draft.unknownUsers()
         do throws(RoutingProblems) {
             let rules = try RuleSet(compiling: definition)
-            guard let settings = parsed.settings else { return .refused(parsed.complaints) }
+            guard let settings = parsed.settings, unknownUsers.isEmpty else {
+                return .refused((parsed.complaints + unknownUsers).inFileOrder())
+            }
             return .ready(Snapshot(settings, rules))
         } catch {
             let more = error.problems.map { draft.complaint(about: $0) }
             // What both found wrong with one place is said once, in the words of the settings.
-            let places = Set(parsed.complaints.map(\.position))
-            return .refused((parsed.complaints + more.filter { !places.contains($0.position) }).inFileOrder())
+            let said = parsed.complaints + unknownUsers
+            let places = Set(said.map(\.position))
+            return .refused((said + more.filter { !places.contains($0.position) }).inFileOrder())
         }
-    }
-
-    /// For settings that were checked before.
-    static func make(_ settings: Settings) -> Snapshot? {
-        (try? RuleSet(compiling: RoutingDefinition(settings))).map { Snapshot(settings, $0) }
     }
 }
 
@@ -85,11 +86,19 @@ extension RuleDefinition {
         app = rule.apps.map(\.value)
         tag = rule.tags.map(\.value)
         listen = rule.listeners.map(\.value)
+        fingerprint = rule.fingerprints.map(\.value)
+        user = rule.users.compactMap { Users.number(of: $0.value) }
         route = rule.route?.value.rawValue
         pool = rule.pool?.value
         using = rule.using?.value
         reject = rule.reject.map { Rejection(message: $0.message.value, sqlstate: $0.sqlstate) }
-        timeoutMilliseconds = rule.timeoutMilliseconds?.value
+        effects.timeout = rule.timeoutMilliseconds.map { Int32($0.value) }
+        effects.maxLag = rule.maxLagMilliseconds.map { Int32($0.value) }
+        effects.wait = rule.waitMilliseconds.map { Int32($0.value) }
+        effects.isExclusive = rule.exclusive?.value
+        effects.mayRerun = rule.rerun?.value
+        effects.isLogged = rule.log?.value
+        isWhole = rule.isWhole
     }
 }
 
@@ -99,6 +108,7 @@ extension ExpectCase {
         app = expectation.app?.value
         tag = expectation.tag?.value
         listen = expectation.listener?.value
+        user = expectation.user.flatMap { Users.number(of: $0.value) }
         using = expectation.using?.value
         pool = expectation.pool?.value
         kind = expectation.kind?.value
@@ -108,7 +118,21 @@ extension ExpectCase {
     }
 }
 
+/// Users of this system.
+enum Users {
+    /// - Parameter user: a name or a number.
+    /// - Returns: nil when there is no user of that name here.
+    static func number(of user: String) -> UInt32? { UInt32(user) ?? getpwnam(user)?.pointee.pw_uid }
+}
+
 extension Settings {
+    /// A rule for a user that is not there would match nobody in silence.
+    fileprivate func unknownUsers() -> [Complaint] {
+        (rules.flatMap(\.users) + expectations.compactMap(\.user)).filter { Users.number(of: $0.value) == nil }.map {
+            Complaint(file: file, position: $0.position, message: "there is no user \"\($0.value)\" here")
+        }
+    }
+
     /// The place in the file that a problem of the router's is about.
     fileprivate func complaint(about problem: RoutingProblem) -> Complaint {
         Complaint(file: file, position: position(of: problem), message: problem.message)
@@ -136,6 +160,7 @@ extension RuleSettings {
             case "app": apps
             case "tag": tags
             case "listen": listeners
+            case "fingerprint": fingerprints
             case "name": [name]
             case "using": using.map { [$0] } ?? []
             case "pool": pool.map { [$0] } ?? []

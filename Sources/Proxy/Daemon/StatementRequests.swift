@@ -77,6 +77,7 @@ extension ClientDriver {
                 pinned.start(exchange)
                 return true
             }
+            if decision.effects.isLogged == true { logRefusal(of: statement, decision, answer) }
             refuse(pending, answer)
         }
         return true
@@ -86,6 +87,7 @@ extension ClientDriver {
     private func dispatch(_ pending: Pending, _ statement: Statement, _ decision: Decision) -> Bool {
         if let answer = reasonNotToSend(statement, decision, pending.request) {
             guard machine.mayStartAlone else { return false }
+            if decision.effects.isLogged == true { logRefusal(of: statement, decision, answer) }
             refuse(pending, answer)
             return true
         }
@@ -168,13 +170,14 @@ extension ClientDriver {
         exchange.statement = statement
         exchange.pool = pool
         exchange.reason = decision?.reason ?? .transaction
+        exchange.isLogged = decision?.effects.isLogged == true
         if let rule = decision?.rule { exchange.ruleName = worker.snapshot.ruleNames[rule] }
         let options = pending.request.options
         var timeout = pool.settings.timeoutMilliseconds
         if options.present.contains(.timeout) {
             timeout = Int(options.timeoutMilliseconds)
-        } else if let ofRule = decision?.timeoutMilliseconds {
-            timeout = ofRule
+        } else if let ofRule = decision?.effects.timeout {
+            timeout = Int(ofRule)
         } else if let ofSession = session.timeoutMilliseconds {
             timeout = Int(ofSession)
         }

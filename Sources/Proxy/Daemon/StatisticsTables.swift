@@ -24,8 +24,9 @@ extension Worker {
                     process: processCounters(),
                     listeners: contexts.map { ListenerStatistics(name: $0.name, counters: $0.counters.snapshot()) },
                     pools: pools.map { $0.statistics() } + [unrouted.snapshot()], rules: ruleStatistics()))
-        case "statements", "learned", "nodes", "pgbouncer": return .notInThisVersion
-        default: return .unknown("STATS takes pools, rules, clients, settings or counters")
+        case "statements": return answer(.statements(statements.statistics()))
+        case "learned", "nodes", "pgbouncer": return .notInThisVersion
+        default: return .unknown("STATS takes pools, rules, statements, clients, settings or counters")
         }
     }
 
@@ -65,6 +66,11 @@ extension RuleSettings {
         if let route { parts.append("route=\(route.value.rawValue)") }
         if let pool { parts.append("pool=\(pool.value)") }
         if let timeoutMilliseconds { parts.append("timeout=\(timeoutMilliseconds.value)ms") }
+        if let maxLagMilliseconds { parts.append("max_lag=\(maxLagMilliseconds.value)ms") }
+        if let waitMilliseconds { parts.append("wait=\(waitMilliseconds.value)ms") }
+        if let exclusive { parts.append("exclusive=\(exclusive.value)") }
+        if let rerun { parts.append("rerun=\(rerun.value)") }
+        if let log { parts.append("log=\(log.value)") }
         return parts.joined(separator: " ")
     }
 }

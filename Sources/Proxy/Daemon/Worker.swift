@@ -19,6 +19,7 @@ final class Worker {
     var log: Logger
     private(set) var snapshot: Snapshot
     private(set) var judge: Judge
+    var statements = RecentStatements(maximumCount: RecentStatements.limit)
     private(set) var pools: [PoolDriver] = []
     private var clients: [UInt64: ClientDriver] = [:]
     private var listeners: [Listener] = []
@@ -216,11 +217,14 @@ final class Worker {
     private func received(_ messages: [WorkerMessage]) {
         for message in messages {
             switch message {
-            case .adopt(let settings, let asker): adopt(settings, asker)
-            case .reloadRefused(let complaints, let asker):
+            case .describeStatements: toMain.post(.statements(statements.replayedCalls()))
+            case .adopt(let snapshot, let preview, let askers):
+                adopt(snapshot)
+                answerReload(askers, .applied(preview))
+            case .reloadRefused(let complaints, let askers):
                 counters.add(.reloadsFailed)
                 counters.set(.reloadSuccessful, to: 0)
-                answerReload(asker, .refused(complaints))
+                answerReload(askers, .refused(complaints))
             case .drain: drainRequested()
             case .exit: perform(drain.exitRequested())
             case .logLevel(let level): log.logLevel = level
@@ -229,10 +233,8 @@ final class Worker {
         }
     }
 
-    private func adopt(_ settings: Settings, _ asker: UInt64?) {
-        guard let next = Snapshot.make(settings) else {
-            preconditionFailure("settings that were checked do not compile")
-        }
+    private func adopt(_ next: Snapshot) {
+        let settings = next.settings
         if settings.server.logLevel != snapshot.settings.server.logLevel {
             log.logLevel = Logger.Level(rawValue: settings.server.logLevel.rawValue) ?? log.logLevel
         }
@@ -242,17 +244,17 @@ final class Worker {
         drain.timeout = UInt64(settings.server.drainTimeoutMilliseconds) * 1_000_000
         counters.add(.reloads)
         counters.set(.reloadSuccessful, to: 1)
-        answerReload(asker, .applied)
     }
 
     func reloadRequested(by exchange: Exchange) {
         toMain.post(.reload(asker: exchange.number))
     }
 
-    private func answerReload(_ asker: UInt64?, _ report: ReloadReport) {
-        guard let asker else { return }
-        let exchange = exchanges[asker]
-        if let client = exchange.client { client.reloadFinished(exchange, report) } else { giveBack(exchange) }
+    private func answerReload(_ askers: [UInt64], _ report: ReloadReport) {
+        for asker in askers {
+            let exchange = exchanges[asker]
+            if let client = exchange.client { client.reloadFinished(exchange, report) } else { giveBack(exchange) }
+        }
     }
 
     func setLogLevel(_ level: Logger.Level) {

@@ -50,10 +50,13 @@ package struct RouteRequest {
 package final class RouteOrigin: Sendable {
     package let app: [UInt8]
     package let listener: [UInt8]
+    /// The user id of the process that connected; nil when the system did not say.
+    package let user: UInt32?
 
-    package init(app: String = "", listener: String = "") {
+    package init(app: String = "", listener: String = "", user: UInt32? = nil) {
         self.app = Array(app.utf8)
         self.listener = Array(listener.utf8)
+        self.user = user
     }
 }
 
@@ -111,8 +114,8 @@ package struct Decision {
     package let isPoolNamed: Bool
     /// Index of the rule that decided; nil when none did.
     package let rule: Int?
-    /// From rules; nil when none gave one.
-    package let timeoutMilliseconds: Int?
+    /// What matching rules add.
+    package let effects: RuleEffects
     package let statement: Statement
 
     package var pool: Int? {

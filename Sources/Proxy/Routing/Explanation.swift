@@ -10,7 +10,8 @@ package struct Explanation: Equatable, Sendable {
     /// The rule that decided, and its line.
     package var rule: String?
     package var line: Int?
-    package var timeoutMilliseconds: Int?
+    /// What matching rules add.
+    package var effects: RuleEffects
     package var tables: [String]
     package var functions: [String]
     /// The function that made it a write.
@@ -53,15 +54,14 @@ extension Judge {
         let statement = decision.statement
         var explanation = Explanation(
             kind: statement.kind.word, access: decision.access, cluster: rules.clusters[decision.cluster].name,
-            reason: decision.reason.word, tables: [], functions: [], fingerprint: hexadecimal(statement.fingerprint),
-            word: decision.word)
+            reason: decision.reason.word, effects: decision.effects, tables: [], functions: [],
+            fingerprint: Fingerprint.text(statement.fingerprint), word: decision.word)
         if let pool = decision.pool { explanation.pool = rules.pools[pool].name }
         if let index = decision.rule {
             let rule = rules.rules[index]
             explanation.rule = rule.name
             explanation.line = rule.line
         }
-        explanation.timeoutMilliseconds = decision.timeoutMilliseconds
         explanation.tables = statement.tables.map(\.description)
         explanation.functions = statement.functions.map(\.description)
         explanation.decidingFunction = statement.decidingFunction?.description
@@ -74,15 +74,11 @@ extension Judge {
         return explanation
     }
 
-    private func hexadecimal(_ number: UInt64) -> String {
-        let digits = String(number, radix: 16)
-        return String(repeating: "0", count: 16 - digits.utf8.count) + digits
-    }
-
     /// What is wrong with an expectation's outcome; nil when it is as written.
     func complaint(about expectation: ExpectCase, index: Int) -> RoutingProblem? {
         var request = RouteRequest()
-        let origin = RouteOrigin(app: expectation.app ?? "", listener: expectation.listen ?? "")
+        let origin = RouteOrigin(
+            app: expectation.app ?? "", listener: expectation.listen ?? "", user: expectation.user)
         var sql = expectation.sql
         let explanation = withBytes(of: expectation.using) { using in
             withBytes(of: expectation.tag) { tag in

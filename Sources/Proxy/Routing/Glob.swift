@@ -12,6 +12,8 @@ struct Glob: Sendable, Equatable {
             self.pattern.firstIndex { $0 == UInt8(ascii: "*") || $0 == UInt8(ascii: "?") } ?? self.pattern.count
     }
 
+    var hasWildcard: Bool { literalCount < pattern.count }
+
     /// Which NameBits a matching name can have.
     var possibleBits: NameBits {
         if literalCount >= 2 || literalCount == pattern.count { return NameBits(of: pattern) }
@@ -34,8 +36,20 @@ struct Glob: Sendable, Equatable {
         }
     }
 
+    /// Whether every name that `other` matches is matched by this one too. False also in a few cases where it is true but
+    /// hard to see (`*?` and `?*`).
+    func covers(_ other: Glob) -> Bool {
+        guard other.literalCount >= literalCount, pattern[..<literalCount] == other.pattern[..<literalCount] else {
+            return false
+        }
+        return pattern.withUnsafeBytes { pattern in
+            other.pattern.withUnsafeBytes { Glob.matchesWild($0, pattern, from: literalCount, nameIsPattern: true) }
+        }
+    }
+
+    /// With `nameIsPattern` a `*` in the name stands for any run, so that only a `*` of the pattern takes it.
     private static func matchesWild(
-        _ name: UnsafeRawBufferPointer, _ pattern: UnsafeRawBufferPointer, from start: Int
+        _ name: UnsafeRawBufferPointer, _ pattern: UnsafeRawBufferPointer, from start: Int, nameIsPattern: Bool = false
     ) -> Bool {
         var at = start
         var index = start
@@ -46,7 +60,10 @@ struct Glob: Sendable, Equatable {
                 star = index
                 retry = at
                 index += 1
-            } else if index < pattern.count, pattern[index] == UInt8(ascii: "?") || pattern[index] == name[at] {
+            } else if index < pattern.count,
+                pattern[index] == name[at]
+                    || (pattern[index] == UInt8(ascii: "?") && !(nameIsPattern && name[at] == UInt8(ascii: "*")))
+            {
                 index += 1
                 at += 1
             } else if star >= 0 {
@@ -64,8 +81,8 @@ struct Glob: Sendable, Equatable {
 
 /// A glob over a name with its schema: with a dot it is `schema.name`, without one any schema will do.
 struct NameGlob: Sendable, Equatable {
-    private let schema: Glob?
-    private let name: Glob
+    let schema: Glob?
+    let name: Glob
 
     init(_ pattern: String) {
         if let dot = pattern.utf8.firstIndex(of: UInt8(ascii: ".")) {

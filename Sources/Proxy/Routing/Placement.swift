@@ -6,7 +6,7 @@ struct Placement {
     private let rules: RuleSet
     private let statement: Statement
     private var decidingRule: Int?
-    private var timeoutMilliseconds: Int?
+    private var effects = RuleEffects()
     private(set) var rejection: Refusal?
 
     init(rules: RuleSet, statement: Statement) {
@@ -27,7 +27,7 @@ struct Placement {
     /// Takes what a matching rule says; true when the chain ends with it.
     mutating func add(rule index: Int) -> Bool {
         let outcome = rules.outcomes[index]
-        if timeoutMilliseconds == nil { timeoutMilliseconds = outcome.timeoutMilliseconds }
+        effects.add(outcome.effects)
         guard outcome.decides else { return false }
         decidingRule = index
         if outcome.rejects { rejection = rules.rejections[index] }
@@ -112,8 +112,7 @@ struct Placement {
         } else {
             (pool, reason) = (rules.pool(of: cluster, for: rules.defaultReadRole), .classifier)
         }
-        if rules.pools[pool].role == .standby, let need = request.needsPrimary, request.needsPrimaryIn.contains(cluster)
-        {
+        if rules.pools[pool].role == .standby, let need = need(request, in: cluster) {
             pool = rules.clusters[cluster].primary
             reason = need.reason
             isPoolNamed = false
@@ -121,10 +120,16 @@ struct Placement {
         return decision(.run(pool: pool), reason, cluster: cluster, isPoolNamed: isPoolNamed)
     }
 
+    /// Why no standby is known to be fresh enough for a read.
+    private func need(_ request: borrowing RouteRequest, in cluster: Int) -> PrimaryNeed? {
+        if let need = request.needsPrimary, request.needsPrimaryIn.contains(cluster) { return need }
+        return effects.maxLag == nil ? nil : .lag
+    }
+
     private func decision(_ verdict: Verdict, _ reason: RouteReason, cluster: Int, isPoolNamed: Bool) -> Decision {
         Decision(
             verdict: verdict, access: statement.access, reason: reason, cluster: cluster, isPoolNamed: isPoolNamed,
-            rule: decidingRule, timeoutMilliseconds: timeoutMilliseconds, statement: statement)
+            rule: decidingRule, effects: effects, statement: statement)
     }
 
     private func unknown(_ what: String, _ name: UnsafeRawBufferPointer, _ option: String) -> Refusal {

@@ -50,17 +50,52 @@ package struct RuleDefinition: Sendable, Equatable {
     package var tag: [String] = []
     /// Names of listeners.
     package var listen: [String] = []
+    /// Fingerprints of statements, as ROUTE shows them: 16 hexadecimal digits.
+    package var fingerprint: [String] = []
+    /// User ids of the process that connected.
+    package var user: [UInt32] = []
 
     /// `primary` or `standby`.
     package var route: String?
     package var pool: String?
     package var using: String?
     package var reject: Rejection?
-    package var timeoutMilliseconds: Int?
+    package var effects = RuleEffects()
+    /// False when more is known to be wrong with it than can be seen here: then only what is here is judged, and nothing
+    /// is said of what is missing.
+    package var isWhole = true
 
     package init(name: String? = nil, line: Int = 0) {
         self.name = name
         self.line = line
+    }
+}
+
+/// What rules add to a request, wherever it goes. Of several matching rules' values the first counts.
+package struct RuleEffects: Sendable, Equatable {
+    /// Milliseconds, above 0.
+    package var timeout: Int32?
+    /// Milliseconds, 0 or more: the oldest data that a read accepts.
+    package var maxLag: Int32?
+    /// Milliseconds, 0 or more: how long a standby may take to become fresh enough.
+    package var wait: Int32?
+    /// It never shares a batch.
+    package var isExclusive: Bool?
+    /// It may be run once more on another server.
+    package var mayRerun: Bool?
+    package var isLogged: Bool?
+
+    package init() {}
+
+    var isEmpty: Bool { self == RuleEffects() }
+
+    mutating func add(_ later: RuleEffects) {
+        timeout = timeout ?? later.timeout
+        maxLag = maxLag ?? later.maxLag
+        wait = wait ?? later.wait
+        isExclusive = isExclusive ?? later.isExclusive
+        mayRerun = mayRerun ?? later.mayRerun
+        isLogged = isLogged ?? later.isLogged
     }
 }
 
@@ -93,6 +128,7 @@ package struct ExpectCase: Sendable, Equatable {
     package var app: String?
     package var tag: String?
     package var listen: String?
+    package var user: UInt32?
     package var using: String?
 
     package var pool: String?

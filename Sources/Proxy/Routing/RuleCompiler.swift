@@ -26,6 +26,7 @@ struct RuleCompiler {
         compilePools(&parts)
         compileDefaults(&parts)
         compileRules(&parts)
+        for problem in RuleLint(definition.rules, parts).problems { problems.append(problem) }
         checkExpectations()
         return problems.isEmpty ? parts : nil
     }
@@ -119,6 +120,7 @@ struct RuleCompiler {
     private mutating func matcher(_ rule: RuleDefinition, _ index: Int) -> RuleMatcher {
         var kinds: UInt32 = 0
         var expressions: [RegularExpression] = []
+        var fingerprints: [UInt64] = []
         for (element, word) in rule.kind.enumerated() {
             if let kind = StatementKind(word: word) {
                 kinds |= 1 << UInt32(kind.rawValue)
@@ -136,6 +138,16 @@ struct RuleCompiler {
                 complain(.rule(index), "regex", error.message, element: element)
             }
         }
+        for (element, text) in rule.fingerprint.enumerated() {
+            if let fingerprint = Fingerprint.number(text) {
+                fingerprints.append(fingerprint)
+            } else {
+                complain(
+                    .rule(index), "fingerprint",
+                    "\"\(text)\" is no fingerprint: 16 hexadecimal digits, as `pointsman route` shows them",
+                    element: element)
+            }
+        }
         if let listeners = definition.listeners {
             for (element, name) in rule.listen.enumerated() where !listeners.contains(name) {
                 let message = "no listener \"\(name)\"\(Suggestion.text(for: name, among: listeners))"
@@ -144,18 +156,17 @@ struct RuleCompiler {
         }
         let lists = [
             ("schema", rule.schema), ("table", rule.table), ("function", rule.function), ("regex", rule.regex),
-            ("app", rule.app),
-            ("tag", rule.tag),
+            ("app", rule.app), ("tag", rule.tag),
         ]
         for (field, values) in lists {
             for (element, value) in values.enumerated() where value.isEmpty {
                 complain(.rule(index), field, "an empty text", element: element)
             }
         }
-        if rule.all, rule.table.isEmpty, rule.schema.isEmpty {
+        if rule.all, rule.table.isEmpty, rule.schema.isEmpty, rule.isWhole {
             complain(.rule(index), "all", "\"all\" says how \"table\" or \"schema\" match, and there is neither")
         }
-        return RuleMatcher(rule, kinds: kinds, expressions: expressions)
+        return RuleMatcher(rule, kinds: kinds, expressions: expressions, fingerprints: fingerprints)
     }
 
     private mutating func outcome(_ rule: RuleDefinition, _ index: Int) -> RuleOutcome {
@@ -190,12 +201,16 @@ struct RuleCompiler {
                     .rule(index), "reject", "\"\(reject.sqlstate)\" is no SQLSTATE: five of 0-9 and A-Z, not 00000")
             }
         }
-        if let timeout = rule.timeoutMilliseconds {
-            outcome.timeoutMilliseconds = timeout
-            if timeout <= 0 { complain(.rule(index), "timeout", "a timeout must be above 0") }
+        outcome.effects = rule.effects
+        if let timeout = rule.effects.timeout, timeout <= 0 {
+            complain(.rule(index), "timeout", "a timeout must be above 0")
         }
-        if !outcome.decides, rule.timeoutMilliseconds == nil, rule.route == nil, rule.pool == nil, rule.using == nil {
-            complain(.rule(index), "", "the rule does nothing: it has none of route, pool, using, reject, timeout")
+        let names = [rule.route, rule.pool, rule.using]
+        if rule.isWhole, !outcome.decides, rule.effects.isEmpty, names.allSatisfy({ $0 == nil }) {
+            complain(
+                .rule(index), "",
+                "the rule does nothing: it has none of route, pool, using, reject, timeout, max_lag, wait, log, "
+                    + "exclusive, rerun")
         }
         return outcome
     }

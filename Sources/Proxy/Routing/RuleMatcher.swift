@@ -7,13 +7,20 @@ final class RuleMatcher: Sendable {
     let all: Bool
     let functions: [NameGlob]
     let expressions: [RegularExpression]
+    /// The sources of `expressions`.
+    let patterns: [String]
     let apps: [Glob]
     let tags: [Glob]
     let listeners: [[UInt8]]
+    let fingerprints: [UInt64]
+    let users: [UInt32]
 
-    init(_ rule: RuleDefinition, kinds: UInt32, expressions: [RegularExpression]) {
+    init(_ rule: RuleDefinition, kinds: UInt32, expressions: [RegularExpression], fingerprints: [UInt64]) {
         self.kinds = kinds
         self.expressions = expressions
+        self.fingerprints = fingerprints
+        patterns = rule.regex
+        users = rule.user
         schemas = rule.schema.map { Glob($0) }
         tables = rule.table.map(NameGlob.init)
         all = rule.all
@@ -23,7 +30,7 @@ final class RuleMatcher: Sendable {
         listeners = rule.listen.map { Array($0.utf8) }
     }
 
-    var asksOfRequest: Bool { !apps.isEmpty || !tags.isEmpty || !listeners.isEmpty }
+    var asksOfRequest: Bool { !apps.isEmpty || !tags.isEmpty || !listeners.isEmpty || !users.isEmpty }
 
     var filter: RuleFilter {
         var filter = RuleFilter(kinds: kinds == 0 ? .max : kinds)
@@ -35,6 +42,7 @@ final class RuleMatcher: Sendable {
     /// The part that depends on the statement alone, dearest last; the kind is the filter's.
     func matches(_ statement: Statement, _ names: StatementNames) -> Bool {
         if !matches(names) { return false }
+        if !fingerprints.isEmpty, !fingerprints.contains(statement.fingerprint) { return false }
         if expressions.isEmpty { return true }
         let text = statement.normalisedBytes
         return expressions.contains { $0.matches(text) }
@@ -77,6 +85,9 @@ final class RuleMatcher: Sendable {
             if !apps.contains(where: { $0.matches(origin.app) }) { return false }
         }
         if !listeners.isEmpty, !listeners.contains(origin.listener) { return false }
+        if !users.isEmpty {
+            guard let user = origin.user, users.contains(user) else { return false }
+        }
         if tags.isEmpty { return true }
         return matchesTag(request, statement)
     }

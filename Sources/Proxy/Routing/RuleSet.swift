@@ -96,9 +96,9 @@ struct RuleOutcome: Sendable {
     var pool: Int?
     /// From `using`, or the cluster of `pool`.
     var cluster: Int?
-    var timeoutMilliseconds: Int?
+    var effects = RuleEffects()
     var rejects = false
-    /// The matcher asks for something besides the statement: app, tag or listener.
+    /// The matcher asks for something besides the statement: app, tag, listener or user.
     var asksOfRequest = false
     /// It puts tables into a cluster: `using` or `pool`, with a matcher on schema or table.
     var placesTables = false

@@ -146,6 +146,12 @@ extension Setting {
             "Matches requests with one of these as @tag, or as `key=value` in an sqlcommenter comment; `*` and `?` are wild."
         ),
         Setting(.rule, "listen", .list(.name), .optional, "Matches connections to these listeners."),
+        Setting(
+            .rule, "user", .list(.line(64)), .optional,
+            "Matches connections of processes that run as one of these users, by name or number (SO_PEERCRED)."),
+        Setting(
+            .rule, "fingerprint", .list(.line(16)), .optional,
+            "Matches statements with one of these fingerprints, as `pointsman route` and STATS show them."),
         Setting(.rule, "using", .name, .optional, "Decides: the cluster."),
         Setting(
             .rule, "route", .word(PoolRole.allCases.map(\.rawValue)), .optional,
@@ -155,13 +161,24 @@ extension Setting {
         Setting(
             .rule, "timeout", .duration(1...24 * hour), .optional,
             "The deadline of matching requests that bring none; the first rule that has one gives it."),
-        later(.rule, "fingerprint"),
-        later(.rule, "user"),
-        later(.rule, "max_lag"),
-        later(.rule, "wait"),
-        later(.rule, "log"),
-        later(.rule, "exclusive"),
-        later(.rule, "rerun"),
+        Setting(
+            .rule, "max_lag", .duration(0...24 * hour), .optional,
+            "The oldest data that matching reads accept. How far a standby is behind is not measured in this version, so "
+                + "they go to the primary."),
+        Setting(
+            .rule, "wait", .duration(0...hour), .optional,
+            "How long a standby may take to become fresh enough for matching reads, before they go to the primary. "
+                + "Without effect in this version, as no standby is known to be fresh enough."),
+        Setting(
+            .rule, "exclusive", .boolean, .optional,
+            "Matching statements never share a batch with others. In this version none do."),
+        Setting(
+            .rule, "rerun", .boolean, .optional,
+            "Whether a matching read that a standby could not serve may run once more elsewhere. In this version none "
+                + "does."),
+        Setting(
+            .rule, "log", .boolean, .optional,
+            "Every matching statement is logged when it ends: normalised, never its parameters."),
     ]
 
     private static let reject: [Setting] = [
@@ -183,6 +200,7 @@ extension Setting {
         Setting(.expect, "app", .line(128), .optional, "The app that the connection named."),
         Setting(.expect, "tag", .line(128), .optional, "The request's @tag."),
         Setting(.expect, "listen", .name, .optional, "The listener that it came through."),
+        Setting(.expect, "user", .line(64), .optional, "The user, by name or number, of the process that asks."),
         Setting(.expect, "using", .name, .optional, "The request's @using: a cluster."),
         Setting(.expect, "kind", .word(statementKinds), .optional, "Expected: the kind."),
         Setting(

@@ -113,6 +113,9 @@ package struct RuleSettings: Sendable, Equatable {
     package let apps: [Located<String>]
     package let tags: [Located<String>]
     package let listeners: [Located<String>]
+    /// Names or numbers.
+    package let users: [Located<String>]
+    package let fingerprints: [Located<String>]
 
     /// The cluster that the statement goes to.
     package let using: Located<String>?
@@ -120,6 +123,13 @@ package struct RuleSettings: Sendable, Equatable {
     package let pool: Located<String>?
     package let reject: RejectionSettings?
     package let timeoutMilliseconds: Located<Int>?
+    package let maxLagMilliseconds: Located<Int>?
+    package let waitMilliseconds: Located<Int>?
+    package let exclusive: Located<Bool>?
+    package let rerun: Located<Bool>?
+    package let log: Located<Bool>?
+    /// False only in a draft: something in it was complained about, and is not here.
+    package let isWhole: Bool
     /// Where `[[rule]]` stands.
     package let position: SourcePosition
 }
@@ -144,6 +154,8 @@ package struct ExpectationSettings: Sendable, Equatable {
     package let app: Located<String>?
     package let tag: Located<String>?
     package let listener: Located<String>?
+    /// A name or a number.
+    package let user: Located<String>?
     package let using: Located<String>?
 
     package let kind: Located<String>?
@@ -179,8 +191,8 @@ package struct SettingEntry: Sendable, Equatable {
 
 /// What `Settings.parse` makes of a file.
 package struct ParsedSettings: Sendable {
-    /// What could be read, so that the router can judge the rest in the same run: rules with a mistake are left out, and
-    /// with any mistake all expectations; listeners and pools are there as far as their names are known, with something
+    /// What could be read, so that the router can judge the rest in the same run: of rules with a mistake what is left of
+    /// them, and with any mistake no expectations; listeners and pools are there as far as their names are known, with something
     /// harmless for what is missing. Nil when the text is no TOML. Only fit to run with when there are no complaints: see
     /// `settings`.
     package let draft: Settings?

@@ -6,13 +6,12 @@ extension SettingsParser {
             if let name = values.text("name") { claim(name, as: .rule) }
             checkNames(ofRule: values)
             checkActions(ofRule: values)
-            let isSound = !values.isFlawed && reader.complaints.count == before
-            guard isSound, let name = values.text("name") else { continue }
+            let isWhole = !values.isFlawed && reader.complaints.count == before
             note(values, as: "rule.\(index + 1)")
             if let reject = values.table("reject") { note(reject, as: "rule.\(index + 1).reject") }
             result.append(
                 RuleSettings(
-                    name: name,
+                    name: values.text("name") ?? Located("rule \(index + 1)", at: values.position),
                     kinds: values.texts("kind"),
                     schemas: values.texts("schema"),
                     tables: values.texts("table"),
@@ -22,11 +21,19 @@ extension SettingsParser {
                     apps: values.texts("app"),
                     tags: values.texts("tag"),
                     listeners: values.texts("listen"),
+                    users: values.texts("user"),
+                    fingerprints: values.texts("fingerprint"),
                     using: values.text("using"),
                     route: values.optionalWord("route", as: PoolRole.self),
                     pool: values.text("pool"),
                     reject: rejection(values),
                     timeoutMilliseconds: values.optionalNumber("timeout"),
+                    maxLagMilliseconds: values.optionalNumber("max_lag"),
+                    waitMilliseconds: values.optionalNumber("wait"),
+                    exclusive: values.optionalFlag("exclusive"),
+                    rerun: values.optionalFlag("rerun"),
+                    log: values.optionalFlag("log"),
+                    isWhole: isWhole,
                     position: values.position))
         }
         return result
@@ -45,17 +52,19 @@ extension SettingsParser {
     }
 
     private mutating func checkActions(ofRule values: SectionValues) {
-        let actions = ["route", "pool", "using", "reject", "timeout"]
-        if !values.isFlawed, !actions.contains(where: values.mentions) {
+        let places = ["route", "pool", "using", "reject"]
+        let effects = ["timeout", "max_lag", "wait", "exclusive", "rerun", "log"]
+        if !values.isFlawed, !(places + effects).contains(where: values.mentions) {
             reader.complain(
-                "this rule does nothing: give it `route`, `pool`, `using`, `reject` or `timeout`", at: values.position)
+                "this rule does nothing: give it `route`, `pool`, `using`, `reject`, or one of "
+                    + effects.map { "`\($0)`" }.joined(separator: ", "), at: values.position)
         }
         if values.mentions("all"), !values.mentions("table"), !values.mentions("schema") {
             let position = values.optionalFlag("all")?.position ?? values.position
             reader.complain("`all` needs `table` or `schema`", at: position)
         }
         if let reject = values.table("reject") {
-            for other in ["route", "pool", "using", "timeout"] where values.mentions(other) {
+            for other in ["route", "pool", "using"] + effects where values.mentions(other) && other != "log" {
                 reader.complain("`reject` and `\(other)` exclude each other", at: reject.position)
             }
         } else if let pool = values.text("pool") {
@@ -90,6 +99,7 @@ extension SettingsParser {
                     app: values.text("app"),
                     tag: values.text("tag"),
                     listener: values.text("listen"),
+                    user: values.text("user"),
                     using: values.text("using"),
                     kind: values.text("kind"),
                     access: values.optionalWord("access", as: ExpectedAccess.self),

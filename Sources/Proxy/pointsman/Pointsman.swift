@@ -33,7 +33,8 @@ struct Check: ParsableCommand {
 
     func run() throws {
         switch SettingsFile.check(file) {
-        case .ready(let settings):
+        case .ready(let snapshot):
+            let settings = snapshot.settings
             print(
                 "\(file): ok: \(settings.pools.count) pools, \(settings.rules.count) rules, "
                     + "\(settings.expectations.count) expectations hold")

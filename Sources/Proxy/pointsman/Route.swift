@@ -17,6 +17,8 @@ struct Route: ParsableCommand {
     var app = ""
     @Option(help: "Judge for a connection to this listener.")
     var listen = ""
+    @Option(help: "Judge for a process of this user, by name or number.")
+    var user = ""
     @Option(help: "Judge as with @tag.")
     var tag = ""
     @Option(help: "Judge as with @using: a cluster.")
@@ -40,6 +42,7 @@ struct Route: ParsableCommand {
         var asked = AskedAs()
         asked.app = app
         asked.listener = listen
+        asked.user = user
         asked.tag = tag
         asked.using = using
         asked.pool = pool
@@ -57,7 +60,7 @@ struct Route: ParsableCommand {
         }
     }
 
-    private func settings() throws -> CheckedSettings? {
+    private func settings() throws -> Snapshot? {
         guard let config else { return nil }
         switch SettingsFile.check(config) {
         case .ready(let settings): return settings

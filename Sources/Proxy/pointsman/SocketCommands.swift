@@ -9,7 +9,7 @@ struct Stats: ParsableCommand {
     @OptionGroup var daemon: SocketOptions
     @Flag(help: "Print JSON.")
     var json = false
-    @Argument(help: "pools, rules, clients or settings.")
+    @Argument(help: "pools, rules, statements, clients, settings or counters.")
     var name = "pools"
 
     func run() throws {
@@ -48,11 +48,19 @@ struct Reload: ParsableCommand {
 
     func run() throws {
         try printing {
-            let result = try daemon.connect().request(.reload)
-            if case .failed(let failure) = result.end {
-                throw SocketClient.Failure(description: failure.message)
+            switch try daemon.connect().request(.reload).end {
+            case .failed(let failure): throw SocketClient.Failure(description: failure.message)
+            case .completed(let completion):
+                func count(_ key: String) -> Int {
+                    completion.attributes.first { $0.key == key }.flatMap { Int($0.value) } ?? 0
+                }
+                var summary = ReloadSummary()
+                summary.statements = count("statements")
+                summary.moved = count("moved")
+                summary.calls = count("calls")
+                summary.movedCalls = count("moved_calls")
+                print("reloaded; \(summary.text)")
             }
-            print("reloaded")
         }
     }
 }
