@@ -182,7 +182,7 @@ import Testing
         ("SELECT app.lower('x')", false), ("SELECT pg_catalog.lower('x')", true),
         ("SELECT extract(year FROM now())", true),
         ("SELECT set_config('a', 'b', true)", true), ("EXPLAIN SELECT my_function(1)", true),
-        ("EXPLAIN ANALYZE SELECT my_function(1)", false), ("SELEC 1", false), ("SELECT similarity(a, b) FROM t", true),
+        ("EXPLAIN ANALYZE SELECT my_function(1)", false), ("SELEC 1", false), ("SELECT similarity(a, b) FROM t", false),
         ("SELECT position('a' IN b), substring(a FROM 1), trim(a), overlay(a PLACING b FROM 1) FROM t", true),
         ("SELECT a LIKE 'x' ESCAPE '!', a SIMILAR TO 'y', a AT TIME ZONE 'UTC', normalize(a) FROM t", true),
         ("SELECT * FROM t TABLESAMPLE SYSTEM (1)", true),

@@ -73,7 +73,7 @@ package final class Statement {
     package let access: Access
     /// Why access is what it is: `classifier`, `function` or `unparsed`.
     package let reason: RouteReason
-    /// The function that made it a write, when reason is `function`.
+    /// The function that made it a write, or the system view that calls one, when reason is `function`.
     package let decidingFunction: QualifiedName?
     /// Tables, views and sequences, each once, in the order of the text's grammar; names of CTEs are none.
     package let tables: [QualifiedName]
@@ -94,6 +94,10 @@ package final class Statement {
     /// False when it calls a function that is not on the list of PostgreSQL's own harmless ones: on a primary it then counts
     /// as a write for its outcome.
     package let namesOnlyKnownFunctions: Bool
+    /// False when it names a function, even one that is not run, that is not on the list of PostgreSQL's own pure ones
+    /// (FunctionGroup has the criterion), or was not parsed. What COALESCE, CURRENT_USER and other syntax does is pure.
+    /// Functions behind operators, casts, types and views have no name in a text: they are not seen here.
+    package let namesOnlyPureFunctions: Bool
     package let unparsedCause: UnparsedCause?
     /// Why it is refused everywhere.
     package let refusal: Refusal?
@@ -125,6 +129,7 @@ package final class Statement {
         commitsOnTheWay = facts.commitsOnTheWay
         savepointCommand = facts.savepointCommand
         namesOnlyKnownFunctions = facts.unparsedCause == nil && !facts.namesUnknownFunction
+        namesOnlyPureFunctions = facts.unparsedCause == nil && !facts.namesImpureFunction
         unparsedCause = facts.unparsedCause
         refusal = facts.refusal
         refusalOutsideTransaction = facts.refusalOutsideTransaction
@@ -175,6 +180,7 @@ package final class Statement {
 struct StatementFacts {
     var kind = StatementKind.unknown
     var writes = false
+    /// Or a system view that calls one.
     var primaryFunction: QualifiedName?
     var tables = NameList()
     var functions = NameList()
@@ -185,6 +191,7 @@ struct StatementFacts {
     var commitsOnTheWay = false
     var savepointCommand: SavepointCommand?
     var namesUnknownFunction = false
+    var namesImpureFunction = false
     var unparsedCause: UnparsedCause?
     var refusal: Refusal?
     var refusalOutsideTransaction: Refusal?

@@ -177,11 +177,17 @@ struct TreeWalk {
         } else if !isTarget(field, of: parent), isHidden(name, scope) {
             return
         }
-        facts.tables.add(
-            QualifiedName(
-                schema: schema.map { String(decoding: $0, as: UTF8.self) } ?? "",
-                name: String(decoding: name, as: UTF8.self)))
+        let table = QualifiedName(
+            schema: schema.map { String(decoding: $0, as: UTF8.self) } ?? "",
+            name: String(decoding: name, as: UTF8.self))
+        facts.tables.add(table)
+        guard name.starts(with: TreeWalk.systemPrefix), KnownFunctions.isPrimaryView(table) else { return }
+        facts.namesImpureFunction = true
+        if runsItsParts, facts.primaryFunction == nil { facts.primaryFunction = table }
     }
+
+    /// Of every system view's name: most tables need no look-up.
+    private static let systemPrefix = Array("pg_".utf8)
 
     private func isTarget(_ field: UInt32, of parent: Int?) -> Bool {
         guard let parent else { return false }
@@ -234,9 +240,12 @@ struct TreeWalk {
         guard let last = parts.last else { return }
         let name = QualifiedName(schema: parts.count > 1 ? parts[parts.count - 2] : "", name: last)
         facts.functions.add(name)
+        let meaning = KnownFunctions.meaning(of: name)
+        // The planner runs what is not volatile, so EXPLAIN does too.
+        if meaning != .pure { facts.namesImpureFunction = true }
         guard runsItsParts else { return }
-        switch KnownFunctions.meaning(of: name) {
-        case .harmless: break
+        switch meaning {
+        case .pure, .harmless: break
         case .unknown: facts.namesUnknownFunction = true
         case .primaryOnly: if facts.primaryFunction == nil { facts.primaryFunction = name }
         case .sessionLock:

@@ -1,0 +1,57 @@
+// What a function's or a system view's name says.
+
+enum KnownFunctions {
+    /// The criterion is FunctionGroup's.
+    enum Meaning: UInt8 {
+        /// May run beside another client's statement in one batch.
+        case pure
+        /// Neither writes nor means something else on a standby.
+        case harmless
+        /// Not PostgreSQL's own.
+        case unknown
+        /// Writes, or means something only on the primary.
+        case primaryOnly
+        /// A session's advisory lock: refused.
+        case sessionLock
+        /// Refused unless its third argument is the constant true.
+        case setConfig
+    }
+
+    /// A name in a user's schema that is also one of ours may be that function moved or another one: it goes to the primary
+    /// when ours does, but is neither refused nor trusted. The contrib modules live in a user's schema with or without one
+    /// written: `sort`, `is_valid` or `index` may be a module's or the user's own, so none of them is trusted.
+    static func meaning(of name: QualifiedName) -> Meaning {
+        guard let meaning = meanings[name.name] else { return .unknown }
+        if name.schema.isEmpty || isSystemSchema(name.schema) { return meaning }
+        return meaning == .pure || meaning == .harmless ? .unknown : .primaryOnly
+    }
+
+    /// Whether a text that was not parsed must not call it.
+    static func isRefusedUnparsed(_ name: String) -> Bool {
+        let meaning = meanings[name]
+        return meaning == .sessionLock || meaning == .setConfig
+    }
+
+    /// Whether it is a view of pg_catalog that calls a function of the primary. A user's table cannot hide one: without a schema
+    /// written, pg_catalog is searched first.
+    static func isPrimaryView(_ name: QualifiedName) -> Bool {
+        (name.schema.isEmpty || name.schema == "pg_catalog") && primaryViews.contains(name.name)
+    }
+
+    private static func isSystemSchema(_ schema: String) -> Bool {
+        schema == "pg_catalog" || schema == "information_schema"
+    }
+
+    private static let meanings: [String: Meaning] = {
+        var meanings: [String: Meaning] = [:]
+        meanings.reserveCapacity(4096)
+        for group in FunctionGroup.all {
+            let isTrusting = group.meaning == .pure || group.meaning == .harmless
+            if isTrusting, group.module != nil { continue }
+            for name in group.names { meanings[name] = group.meaning }
+        }
+        return meanings
+    }()
+
+    private static let primaryViews = Set(PrimaryViews.names)
+}
