@@ -126,18 +126,34 @@ struct ReloadTests {
         #expect(try pool(try daemon.client(), "fresh_news") == "primary")
     }
 
-    @Test func aChangedConninfoNeedsARestart() throws {
+    /// What the daemon is made of does not change while it runs, and what could have changed does not either then.
+    @Test func aPoolThatComesGoesOrMovesNeedsARestart() throws {
         let daemon = try DaemonProcess()
         let client = try daemon.client()
+        let operators = try daemon.operatorClient()
         var settings = daemon.settings
-        // The same place by another name.
-        settings.standbyConninfo = settings.standbyConninfo.replacing("/pgbouncer ", with: "/pgbouncer/../pgbouncer ")
         settings.more = Self.rule("fresh", "fresh_*")
-        try settings.write()
-        let before = daemon.log.utf8.count
-        _ = try daemon.operatorClient().ask("RELOAD")
-        let line = try daemon.waitForLog("needs a restart", from: before)
-        #expect(line.contains("standby"), "\(line)")
+        let text = settings.text
+        let start = try #require(text.range(of: "[pool.primary]")?.lowerBound)
+        let middle = try #require(text.range(of: "[pool.standby]")?.lowerBound)
+        let end = try #require(text.range(of: "[[rule]]")?.lowerBound)
+        let primary = String(text[start..<middle])
+        let standby = String(text[middle..<end])
+        let moved = String(text[..<start]) + standby + primary + String(text[end...])
+        let turned = text.replacing("role = \"primary\"", with: "role = \"primary \"")
+            .replacing("role = \"standby\"", with: "role = \"primary\"")
+            .replacing("role = \"primary \"", with: "role = \"standby\"")
+        let wrongs: [(String, String)] = [
+            (turned, "pool.primary.role` needs a restart to change"),
+            (text + standby.replacing("pool.standby", with: "pool.far"), "pool.far.role` needs a restart to change"),
+            (text.replacing(standby, with: ""), "pool.standby.role` needs a restart to go away"),
+            (moved, "pool.standby` needs a restart to change its place"),
+        ]
+        for (wrong, word) in wrongs {
+            try settings.write(wrong)
+            #expect(try operators.failure("RELOAD").message.contains(word), "\(word)")
+            #expect(try pool(client, "fresh_news") == "standby")
+        }
         try client.expectAlive()
     }
 

@@ -18,6 +18,9 @@ struct ModelTests {
             }
         }
         #expect(model.started > Self.steps / 20, "the sequence must do some work")
+        #expect(model.retired > Self.steps / 500, "and its reloads too")
+        model.settle()
+        #expect(model.fault() == nil)
         #expect(model.ended == model.begun)
     }
 

@@ -20,11 +20,17 @@ enum PoolTable: TransitionTable {
         case down, downOneWaits
         /// The same when connection 0 serves a request and the attempt for the other one failed.
         case assignedDown
+        /// The pool connects elsewhere now. Connection 0 still has its request: nobody waits; one does, for whom the other
+        /// is being made; the first attempt there failed.
+        case retiring, retiringOneWaits, retiringDown
+        /// The pool became smaller, a size of 1, while both connections had a request: nobody waits, one does.
+        case surplus, surplusOneWaits
     }
 
     enum Event: String, CaseIterable, Codable, Sendable {
         case requestArrived, firstAbandoned, otherAbandoned, expiredEarly, expired, allTaken
         case serverReady, connectFailed, serverLost, connectDue, connectDueLater
+        case grown, shrunk, readdressed
     }
 
     enum Action: Equatable, Sendable {
@@ -34,10 +40,11 @@ enum PoolTable: TransitionTable {
         case taken([UInt64])
         case server(PoolMachine.ServerAction)
         case loss(PoolMachine.LossAction)
+        case leaving([Int])
     }
 
     /// What is returned and the pool's shape then: a letter for each connection (`.` closed, `c` connecting, `i` idle,
-    /// `A` assigned), how many wait, and `!` while the last attempt failed.
+    /// `A` assigned, `R` retiring), how many wait, and `!` while the last attempt failed.
     struct Output: Equatable, Sendable {
         let action: Action
         let shape: String
@@ -66,6 +73,11 @@ enum PoolTable: TransitionTable {
                 .down: (.wait(connect: nil), "..+1!"),
                 .downOneWaits: (.wait(connect: nil), "..+2!"),
                 .assignedDown: (.wait(connect: nil), "A.+1!"),
+                .retiring: (.wait(connect: 1), "Rc+1"),
+                .retiringOneWaits: (.wait(connect: 2), "Rcc+2"),
+                .retiringDown: (.wait(connect: nil), "R.+1!"),
+                .surplus: (.wait(connect: nil), "AA+1"),
+                .surplusOneWaits: (.wait(connect: nil), "AA+2"),
             ]),
         .firstAbandoned: shapes(
             { .abandoned($0) },
@@ -74,7 +86,9 @@ enum PoolTable: TransitionTable {
                 .connectingForTwo: (true, "cc+1"), .idle: (false, "i."), .assigned: (false, "A."),
                 .assignedWaiting: (true, "Ac"), .bothIdle: (false, "ii"), .full: (false, "AA"),
                 .fullOneWaits: (true, "AA"), .fullTwoWait: (true, "AA+1"), .down: (false, "..!"),
-                .downOneWaits: (true, "..!"), .assignedDown: (false, "A.!"),
+                .downOneWaits: (true, "..!"), .assignedDown: (false, "A.!"), .retiring: (false, "R."),
+                .retiringOneWaits: (true, "Rc"), .retiringDown: (false, "R.!"), .surplus: (false, "AA"),
+                .surplusOneWaits: (true, "AA"),
             ]),
         .otherAbandoned: unchanged(.abandoned(false)),
         .expiredEarly: unchanged(.expired(nil)),
@@ -85,6 +99,8 @@ enum PoolTable: TransitionTable {
                 .connectingForTwo: (1, "cc+1"), .idle: (nil, "i."), .assigned: (nil, "A."),
                 .assignedWaiting: (2, "Ac"), .bothIdle: (nil, "ii"), .full: (nil, "AA"), .fullOneWaits: (3, "AA"),
                 .fullTwoWait: (3, "AA+1"), .down: (nil, "..!"), .downOneWaits: (1, "..!"), .assignedDown: (nil, "A.!"),
+                .retiring: (nil, "R."), .retiringOneWaits: (2, "Rc"), .retiringDown: (nil, "R.!"),
+                .surplus: (nil, "AA"), .surplusOneWaits: (3, "AA"),
             ]),
         .allTaken: shapes(
             { .taken($0) },
@@ -93,7 +109,8 @@ enum PoolTable: TransitionTable {
                 .connectingForTwo: ([1, 2], "cc"), .idle: ([], "i."), .assigned: ([], "A."),
                 .assignedWaiting: ([2], "Ac"), .bothIdle: ([], "ii"), .full: ([], "AA"), .fullOneWaits: ([3], "AA"),
                 .fullTwoWait: ([3, 4], "AA"), .down: ([], "..!"), .downOneWaits: ([1], "..!"),
-                .assignedDown: ([], "A.!"),
+                .assignedDown: ([], "A.!"), .retiring: ([], "R."), .retiringOneWaits: ([2], "Rc"),
+                .retiringDown: ([], "R.!"), .surplus: ([], "AA"), .surplusOneWaits: ([3], "AA"),
             ]),
     ].merging(connections) { first, _ in first }
 
@@ -110,6 +127,12 @@ enum PoolTable: TransitionTable {
                 .fullOneWaits: (.start(request: 3), "AA"),
                 .fullTwoWait: (.start(request: 3), "AA+1"),
                 .assignedDown: (.park, "i.!"),
+                .retiring: (.close, ".."),
+                .retiringOneWaits: (.close, ".c+1"),
+                .retiringDown: (.close, "..!"),
+                // Also when somebody waits: the connection that stays serves him.
+                .surplus: (.close, ".A"),
+                .surplusOneWaits: (.close, ".A+1"),
             ], traps: [.cold, .idle, .bothIdle, .down, .downOneWaits]),
         .connectFailed: shapes(
             { .loss($0) },
@@ -120,7 +143,7 @@ enum PoolTable: TransitionTable {
             ],
             traps: [
                 .cold, .idle, .assigned, .assignedWaiting, .bothIdle, .full, .fullOneWaits, .fullTwoWait, .down,
-                .downOneWaits, .assignedDown,
+                .downOneWaits, .assignedDown, .retiring, .retiringOneWaits, .retiringDown, .surplus, .surplusOneWaits,
             ]),
         .serverLost: shapes(
             { .loss($0) },
@@ -134,6 +157,12 @@ enum PoolTable: TransitionTable {
                 .fullOneWaits: (.connect(server: 0), "cA+1"),
                 .fullTwoWait: (.connect(server: 0), "cA+2"),
                 .assignedDown: (.retry(at: retryTime), "..!"),
+                // It is no loss where the pool connects now; a first connection there is wanted all the same.
+                .retiring: (.connect(server: 0), "c."),
+                .retiringOneWaits: (.none, ".c+1"),
+                .retiringDown: (.retry(at: retryTime), "..!"),
+                .surplus: (.none, ".A"),
+                .surplusOneWaits: (.none, ".A+1"),
             ], traps: [.cold, .connecting, .connectingForOne, .connectingForTwo, .down, .downOneWaits]),
         .connectDue: unchanged(
             .loss(.none),
@@ -141,6 +170,8 @@ enum PoolTable: TransitionTable {
                 .cold: (.loss(.connect(server: 0)), "c."),
                 .down: (.loss(.retry(at: retryTime)), "..!"),
                 .downOneWaits: (.loss(.retry(at: retryTime)), "..+1!"),
+                .retiring: (.loss(.connect(server: 1)), "Rc"),
+                .retiringDown: (.loss(.retry(at: retryTime)), "R.!"),
             ]),
         .connectDueLater: unchanged(
             .loss(.none),
@@ -148,6 +179,34 @@ enum PoolTable: TransitionTable {
                 .cold: (.loss(.connect(server: 0)), "c."),
                 .down: (.loss(.connect(server: 0)), "c.!"),
                 .downOneWaits: (.loss(.connect(server: 0)), "c.+1!"),
+                .retiring: (.loss(.connect(server: 1)), "Rc"),
+                .retiringDown: (.loss(.connect(server: 1)), "Rc!"),
+            ]),
+    ].merging(reloads) { first, _ in first }
+
+    private static let reloads: [Event: [State: Transition<Output, State>]] = [
+        // `connectDue` opens what there is room for now.
+        .grown: unchanged(.leaving([])),
+        .shrunk: unchanged(
+            .leaving([]),
+            but: [
+                // One attempt is enough for two that wait, when there is room for one.
+                .connectingForTwo: (.leaving([1]), "c.+2"),
+                .assignedWaiting: (.leaving([1]), "A.+1"),
+                // The one that was used last stays.
+                .bothIdle: (.leaving([1]), "i."),
+            ]),
+        .readdressed: shapes(
+            { .leaving($0) },
+            [
+                .cold: ([], ".."), .connecting: ([0], ".."), .connectingForOne: ([0], "..+1"),
+                .connectingForTwo: ([0, 1], "..+2"), .idle: ([0], ".."), .assigned: ([], "R."),
+                .assignedWaiting: ([1], "R.+1"), .bothIdle: ([0, 1], ".."), .full: ([], "RR"),
+                .fullOneWaits: ([], "RR+1"), .fullTwoWait: ([], "RR+2"),
+                // What failed there says nothing about the new address.
+                .down: ([], ".."), .downOneWaits: ([], "..+1"), .assignedDown: ([], "R."),
+                .retiring: ([], "R."), .retiringOneWaits: ([1], "R.+1"), .retiringDown: ([], "R."),
+                .surplus: ([], "RR"), .surplusOneWaits: ([], "RR+1"),
             ]),
     ]
 
@@ -179,6 +238,7 @@ enum PoolTable: TransitionTable {
             case .connecting: shape += "c"
             case .idle: shape += "i"
             case .assigned: shape += "A"
+            case .retiring: shape += "R"
             }
         }
         if machine.waiting > 0 { shape += "+\(machine.waiting)" }
@@ -196,6 +256,8 @@ enum PoolTable: TransitionTable {
         case .connectFailed: "connectFailed"
         case .serverLost: "serverLost"
         case .connectDue, .connectDueLater: "connectDue"
+        case .grown, .shrunk: "resized"
+        case .readdressed: "readdressed"
         }
     }
 
@@ -226,6 +288,20 @@ enum PoolTable: TransitionTable {
                 _ = machine.requestAbandoned(2)
                 fail(1)
             }
+        case .retiring, .retiringOneWaits, .retiringDown:
+            arrive(1...1)
+            ready(0)
+            _ = machine.readdressed()
+            if state == .retiringOneWaits { arrive(2...2) }
+            if state == .retiringDown {
+                _ = machine.connectDue(now: now)
+                fail(1)
+            }
+        case .surplus, .surplusOneWaits:
+            arrive(1...2)
+            ready(0, 1)
+            if state == .surplusOneWaits { arrive(3...3) }
+            _ = machine.resized(to: 1, queueLimit: 2)
         case .bothIdle, .full, .fullOneWaits, .fullTwoWait:
             arrive(1...2)
             ready(0, 1)
@@ -259,6 +335,9 @@ enum PoolTable: TransitionTable {
         case .serverLost: return .loss(machine.serverLost(0, now: now))
         case .connectDue: return .loss(machine.connectDue(now: now))
         case .connectDueLater: return .loss(machine.connectDue(now: retryTime))
+        case .grown: return .leaving(machine.resized(to: 3, queueLimit: 2))
+        case .shrunk: return .leaving(machine.resized(to: 1, queueLimit: 2))
+        case .readdressed: return .leaving(machine.readdressed())
         }
     }
 }

@@ -179,4 +179,71 @@ struct PoolMachineTests {
         #expect(pool.serverLost(0, now: 5) == .connect(server: 0))
         #expect(pool.serverReady(0) == .start(request: 2))
     }
+
+    // MARK: Reloads
+
+    @Test func largerPoolConnectsForAllThatWait() {
+        var pool = pool(size: 1, open: 1)
+        for request in UInt64(1)...4 { _ = pool.requestArrived(request, deadline: far, now: 0) }
+        #expect(pool.resized(to: 3, queueLimit: 100) == [])
+        #expect(pool.connectDue(now: 0) == .connect(server: 1))
+        #expect(pool.connectDue(now: 0) == .connect(server: 2))
+        #expect(pool.connectDue(now: 0) == .none, "three are as many as it may have")
+        #expect(pool.serverReady(2) == .start(request: 2))
+    }
+
+    @Test func smallerPoolClosesTheColdestAtOnceAndTheBusyWhenTheyAreDone() {
+        var pool = pool(size: 6, open: 6)
+        for request in UInt64(1)...3 { _ = pool.requestArrived(request, deadline: far, now: 0) }  // 5, 4, 3
+        #expect(pool.resized(to: 4, queueLimit: 100) == [0, 1])
+        #expect(pool.resized(to: 2, queueLimit: 100) == [2])
+        #expect(pool.requestArrived(4, deadline: far, now: 0) == .wait(connect: nil))
+        #expect(pool.serverReady(4) == .close)
+        #expect(pool.serverReady(5) == .start(request: 4), "two are left")
+        #expect(pool.resized(to: 4, queueLimit: 100) == [])
+        #expect(pool.serverReady(5) == .park && pool.serverReady(3) == .park)
+        #expect(pool.openCount == 2)
+    }
+
+    @Test func whoWaitsGoesOnWaitingInASmallerQueue() {
+        var pool = pool(size: 1, open: 1)
+        for request in UInt64(1)...5 { _ = pool.requestArrived(request, deadline: far, now: 0) }
+        #expect(pool.resized(to: 1, queueLimit: 1) == [])
+        #expect(pool.requestArrived(6, deadline: far, now: 0) == .shed)
+        for request in UInt64(2)...5 { #expect(pool.serverReady(0) == .start(request: request)) }
+        #expect(pool.requestArrived(7, deadline: far, now: 0) == .wait(connect: nil))
+    }
+
+    /// Connections of two addresses that were left still work while a third one is used.
+    @Test func secondReloadComesBeforeTheFirstIsOver() {
+        var pool = pool(size: 2, open: 1)
+        _ = pool.requestArrived(1, deadline: far, now: 0)
+        #expect(pool.readdressed() == [])
+        #expect(pool.connectDue(now: 0) == .connect(server: 1))
+        #expect(pool.serverReady(1) == .park)
+        _ = pool.requestArrived(2, deadline: far, now: 0)
+        #expect(pool.readdressed() == [])
+        #expect(pool.retiringCount == 2 && pool.openCount == 0)
+        #expect(pool.requestArrived(3, deadline: far, now: 0) == .wait(connect: 2))
+        #expect(pool.serverReady(2) == .start(request: 3))
+        #expect(pool.serverReady(0) == .close)
+        #expect(pool.serverLost(1, now: 0) == .none)
+        #expect(pool.requestArrived(4, deadline: far, now: 0) == .wait(connect: 0), "places are used again")
+        #expect(pool.retiringCount == 0)
+    }
+
+    @Test func newAddressIsTriedAtOnceThoughTheOldOneFailed() {
+        var pool = PoolMachine(size: 1, queueLimit: 10)
+        _ = pool.requestArrived(1, deadline: far, now: 0)
+        var now: UInt64 = 0
+        for _ in 0..<5 {
+            guard case .retry(let next) = pool.connectFailed(0, now: now, jitter: 0) else { break }
+            now = next
+            #expect(pool.connectDue(now: now) == .connect(server: 0))
+        }
+        _ = pool.connectFailed(0, now: now, jitter: 0)
+        #expect(pool.readdressed() == [])
+        #expect(pool.connectDue(now: now) == .connect(server: 0))
+        #expect(pool.connectFailed(0, now: now, jitter: 0) == .retry(at: now + Backoff.first), "from the first step")
+    }
 }

@@ -1,17 +1,21 @@
 import Machines
 
-/// A pool, its requests and its clock, driven at random; the queue is modelled by a plain array.
+/// A pool, its requests, its clock and its reloads, driven at random; the queue is modelled by a plain array.
 struct PoolModel {
     private var random: RandomNumbers
     private var pool: PoolMachine
-    private let size: Int
-    private let queueLimit: Int
+    private var size: Int
+    private var queueLimit: Int
+    /// What may wait now: the limit, or what had come before a reload lowered it.
+    private var mayWait: Int
     private var now: UInt64 = 0
     private var nextRequest: UInt64 = 0
     /// Waiting requests and their deadlines, first come first.
     private var queue: [(request: UInt64, deadline: UInt64)] = []
     /// Which request has which connection.
     private var assigned: [Int: UInt64] = [:]
+    /// The same on connections to an address that the pool has left.
+    private var retiring: [Int: UInt64] = [:]
     private var connecting: Set<Int> = []
     private var idle: Set<Int> = []
     /// When somebody has to ask again.
@@ -21,12 +25,15 @@ struct PoolModel {
     /// Requests that came in, and those that were served, turned away, given up, or are still here.
     private(set) var begun = 0
     private var over = 0
-    var ended: Int { over + queue.count + assigned.count }
+    var ended: Int { over + queue.count + assigned.count + retiring.count }
+    /// Connections that were closed because a reload had made them surplus or obsolete.
+    private(set) var retired = 0
 
     init(seed: UInt64) {
         random = RandomNumbers(seed: seed)
         size = 1 + random.below(6)
         queueLimit = random.below(12)
+        mayWait = max(size, queueLimit)
         pool = PoolMachine(size: size, queueLimit: queueLimit)
     }
 
@@ -38,6 +45,8 @@ struct PoolModel {
         case 76..<82: loseOne()
         case 82..<88: abandonOne()
         case 88..<90: takeAll()
+        case 90: resize()
+        case 91: readdress()
         default: passTime()
         }
     }
@@ -74,8 +83,12 @@ struct PoolModel {
 
     /// A connection is in order: the first that waits must get it.
     private mutating func becomeReady(_ server: Int) {
+        let isSurplus = idle.count + assigned.count >= size
         let action = pool.serverReady(server)
-        if let first = queue.first {
+        if isSurplus {
+            if action != .close { failure = "\(action) of surplus connection \(server)" }
+            retired += 1
+        } else if let first = queue.first {
             queue.removeFirst()
             if action != .start(request: first.request) { failure = "\(action) instead of \(first.request)" }
             assigned[server] = first.request
@@ -87,10 +100,20 @@ struct PoolModel {
     }
 
     private mutating func finishOne() {
-        guard let server = pick(assigned.keys.sorted()) else { return }
-        assigned[server] = nil
+        guard let server = pick(assigned.keys.sorted() + retiring.keys.sorted()) else { return }
+        finish(server)
+    }
+
+    private mutating func finish(_ server: Int) {
         over += 1
-        becomeReady(server)
+        if retiring.removeValue(forKey: server) != nil {
+            let action = pool.serverReady(server)
+            if action != .close { failure = "\(action) of connection \(server), which goes elsewhere" }
+            retired += 1
+        } else {
+            assigned[server] = nil
+            becomeReady(server)
+        }
     }
 
     private mutating func connectOne(succeeds: Bool) {
@@ -98,15 +121,15 @@ struct PoolModel {
         connecting.remove(server)
         if succeeds {
             becomeReady(server)
-            while case .connect(let next) = pool.connectDue(now: now) { beginConnecting(next) }
+            openWanted()
         } else {
             perform(pool.connectFailed(server, now: now, jitter: random.next()))
         }
     }
 
     private mutating func loseOne() {
-        guard let server = pick(assigned.keys.sorted() + idle.sorted()) else { return }
-        if assigned.removeValue(forKey: server) != nil { over += 1 }
+        guard let server = pick(assigned.keys.sorted() + retiring.keys.sorted() + idle.sorted()) else { return }
+        if assigned.removeValue(forKey: server) != nil || retiring.removeValue(forKey: server) != nil { over += 1 }
         idle.remove(server)
         perform(pool.serverLost(server, now: now, jitter: random.next()))
     }
@@ -144,6 +167,58 @@ struct PoolModel {
         }
     }
 
+    // MARK: Reloads
+
+    private mutating func resize() {
+        size = 1 + random.below(9)
+        queueLimit = random.below(12)
+        mayWait = max(size, queueLimit, queue.count)
+        let leaving = pool.resized(to: size, queueLimit: queueLimit)
+        leave(leaving)
+        let current = assigned.count + idle.count + connecting.count
+        if current > size && !(idle.isEmpty && connecting.isEmpty) { failure = "\(current) stay of \(size)" }
+        if current < size && !leaving.isEmpty { failure = "\(leaving) left though there is room" }
+        openWanted()
+    }
+
+    private mutating func readdress() {
+        leave(pool.readdressed())
+        if !idle.isEmpty || !connecting.isEmpty { failure = "one to the old address stays" }
+        retiring.merge(assigned) { _, _ in preconditionFailure("a connection twice") }
+        assigned.removeAll()
+        openWanted()
+        if connecting.isEmpty { failure = "nobody knocks at the new address" }
+    }
+
+    private mutating func leave(_ servers: [Int]) {
+        for server in servers {
+            if idle.remove(server) == nil && connecting.remove(server) == nil {
+                failure = "connection \(server) was to close and is in use"
+            }
+            retired += 1
+        }
+    }
+
+    /// Nothing comes any more: every request ends, and with it what had to go.
+    mutating func settle() {
+        while failure == nil {
+            if let time = retryAt { now = max(now, time) }
+            retryAt = nil
+            openWanted()
+            guard let server = assigned.keys.min() ?? retiring.keys.min() ?? connecting.min() else { break }
+            if connecting.remove(server) != nil { becomeReady(server) } else { finish(server) }
+        }
+        if failure == nil && (!queue.isEmpty || !retiring.isEmpty) { failure = "\(queue.count) still wait" }
+    }
+
+    private mutating func openWanted() {
+        while true {
+            let action = pool.connectDue(now: now)
+            perform(action)
+            guard case .connect = action else { return }
+        }
+    }
+
     private mutating func perform(_ action: PoolMachine.LossAction) {
         switch action {
         case .none: break
@@ -155,9 +230,10 @@ struct PoolModel {
     }
 
     private mutating func beginConnecting(_ server: Int) {
-        if assigned[server] != nil || idle.contains(server) || connecting.contains(server) {
+        if assigned[server] != nil || retiring[server] != nil || idle.contains(server) || connecting.contains(server) {
             failure = "connection \(server) was opened twice"
         }
+        if assigned.count + idle.count + connecting.count >= size { failure = "\(server) was opened beyond \(size)" }
         if now < pool.notBefore { failure = "connection \(server) was opened before its time" }
         connecting.insert(server)
     }
@@ -168,20 +244,25 @@ struct PoolModel {
 
     // MARK: What must be true
 
-    func fault() -> String? {
+    mutating func fault() -> String? {
+        defer { mayWait = max(size, queueLimit, min(mayWait, queue.count)) }
         if let failure { return failure }
         if ended != begun { return "\(begun) came in, \(ended) are accounted for" }
         for (server, state) in pool.servers.enumerated() {
             let expected: PoolMachine.Server =
                 assigned[server] != nil
-                ? .assigned : idle.contains(server) ? .idle : connecting.contains(server) ? .connecting : .closed
+                ? .assigned
+                : retiring[server] != nil
+                    ? .retiring : idle.contains(server) ? .idle : connecting.contains(server) ? .connecting : .closed
             if state != expected { return "connection \(server) is \(state), should be \(expected)" }
         }
         if pool.openCount != idle.count + assigned.count { return "open is not idle and assigned" }
         if pool.idleCount != idle.count || pool.assignedCount != assigned.count { return "idle or assigned is wrong" }
         if pool.connectingCount != connecting.count { return "connecting is wrong" }
+        if pool.retiringCount != retiring.count { return "retiring is wrong" }
+        if pool.openCount > size && !(idle.isEmpty && connecting.isEmpty) { return "surplus is kept" }
         if pool.waiting != queue.count { return "\(pool.waiting) wait, should be \(queue.count)" }
-        if pool.waiting > max(queueLimit, size) { return "too many wait" }
+        if pool.waiting > mayWait { return "too many wait" }
         if pool.earliestDeadline != queue.map(\.deadline).min() { return "the earliest deadline is wrong" }
         if !queue.isEmpty && !idle.isEmpty { return "one waits beside an idle connection" }
         let isUnderWay = !assigned.isEmpty || !connecting.isEmpty || retryAt != nil

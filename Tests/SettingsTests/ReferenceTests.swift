@@ -89,11 +89,8 @@ struct ReferenceTests {
         #expect(try notes(base) == [])
         #expect(try notes(base + "queue_timeout = \"3s\"\n[server]\ndrain_timeout = \"1s\"\n") == [])
         #expect(try notes("# a line more\n" + base) == [])
-        // Only the passfile differs, which no view shows.
-        #expect(
-            try notes(base.replacing("dbname=ro", with: "passfile=/x dbname=ro")) == [
-                "9:12: `pool.standby.conninfo` needs a restart to change"
-            ])
+        #expect(try notes(base + "size = 3\nqueue = 0\ntimeout = \"1s\"\nconnect_timeout = \"1s\"\n") == [])
+        #expect(try notes(base.replacing("dbname=ro", with: "passfile=/x dbname=other")) == [])
         #expect(
             try notes(base.replacing("\"/run/pm/app.sock\"", with: "\"/run/pm/b.sock\"\nmode = \"0600\"")) == [
                 "4:8: `listen.app.unix` needs a restart to change", "5:8: `listen.app.mode` needs a restart to change",
@@ -101,8 +98,23 @@ struct ReferenceTests {
         let without = base.split(separator: "\n").prefix(7).joined(separator: "\n")
         #expect(
             try notes(without)
-                == ["cluster", "conninfo", "queue", "role", "size"].map {
-                    "1:1: `pool.standby.\($0)` needs a restart to go away"
-                })
+                == ["cluster", "role"].map { "1:1: `pool.standby.\($0)` needs a restart to go away" })
+        #expect(
+            try notes(base + "[pool.far]\nconninfo = \"dbname=far\"\nrole = \"standby\"\n") == [
+                "1:1: `pool.far.cluster` needs a restart to change", "13:8: `pool.far.role` needs a restart to change",
+            ])
+        // The standbys of a cluster are tried in the order of the file.
+        let lines = base.split(separator: "\n")
+        let swapped = (lines[..<4] + lines[7...] + lines[4..<7]).joined(separator: "\n")
+        #expect(try notes(swapped) == ["5:1: `pool.standby` needs a restart to change its place among the pools"])
+    }
+
+    /// The daemon's words, in the reference and in `STATS settings`, for what a pool may change while it runs.
+    @Test func aPoolKeepsOnlyItsPlaceAndItsRole() throws {
+        let kept = Section.pool.settings.filter(\.needsRestart).map(\.name)
+        #expect(kept == ["cluster", "role"])
+        let settings = try #require(Settings.parse(try Corpus.read("good.toml")).settings)
+        #expect(settings.entries.first { $0.name == "pool.primary.size" }?.needsRestart == false)
+        #expect(settings.entries.first { $0.name == "pool.primary.role" }?.needsRestart == true)
     }
 }

@@ -20,6 +20,7 @@ package final class Cluster: Sendable {
 
     package let folder: String
     private let variables: [String: String]
+    let second = Mutex<Result<SecondDatabase, any Error>?>(nil)
 
     private static let sharedResult = Mutex<Result<Cluster, any Error>?>(nil)
 

@@ -25,6 +25,8 @@ final class PoolDriver {
     private(set) var log: Logger
     /// The last connection error that was logged: a pool that stays down says so once.
     private var lastConnectError = ""
+    /// An attempt failed and none has succeeded since.
+    private var isDown = false
 
     init(index: Int, settings: PoolSettings, worker: Worker) {
         self.index = index
@@ -45,9 +47,33 @@ final class PoolDriver {
     var isStandby: Bool { settings.role.value == .standby }
     var isUsable: Bool { machine.openCount > 0 }
 
-    /// A reload changed what may change without a restart: the timeouts.
+    /// A reload: all but the pool's name, role and cluster may have changed.
+    ///
+    /// Requests are not touched by it. Who waits is served by the connections that stay or by new ones; what runs ends
+    /// where it began.
     func adopt(_ settings: PoolSettings) {
+        let old = self.settings
         self.settings = settings
+        var leaving: [Int] = []
+        if settings.conninfo.value != old.conninfo.value {
+            leaving += machine.readdressed()
+            // The new address's error is news, also in the same words.
+            lastConnectError = ""
+        }
+        leaving += machine.resized(to: settings.size, queueLimit: settings.queue)
+        for server in leaving { servers[server].retire() }
+        if settings.conninfo.value != old.conninfo.value || settings.size != old.size || settings.queue != old.queue {
+            log.notice(
+                "pool_changed",
+                metadata: [
+                    "size": "\(settings.size)", "queue": "\(settings.queue)", "closed": "\(leaving.count)",
+                    "retiring": "\(machine.retiringCount)",
+                ])
+        }
+        if settings.connectTimeoutMilliseconds != old.connectTimeoutMilliseconds {
+            for server in servers { server.watchConnecting() }
+        }
+        openWanted()
     }
 
     /// Opens the first connection, so that a pool that does not answer is seen before it is needed.
@@ -69,7 +95,7 @@ final class PoolDriver {
         case .wait(let connect):
             telemetry.counters.add(.queued)
             watchQueue(until: waitUntil)
-            if let connect { servers[connect].connect() }
+            if let connect { open(connect) }
         case .shed:
             telemetry.counters.add(.queueFull)
             exchange.client?.exchangeRefused(exchange, .queueFull(pool: name, limit: settings.queue))
@@ -118,7 +144,8 @@ final class PoolDriver {
 
     func serverConnected(_ server: ServerDriver) {
         telemetry.counters.add(.connects)
-        if !lastConnectError.isEmpty { log.notice("pool_up") }
+        if isDown { log.notice("pool_up") }
+        isDown = false
         lastConnectError = ""
         serverReady(server)
         openWanted()
@@ -129,11 +156,13 @@ final class PoolDriver {
         switch machine.serverReady(server.index) {
         case .start(let number): server.start(worker.exchanges[number])
         case .park: break
+        case .close: server.retire()
         }
     }
 
     func connectFailed(_ server: ServerDriver, error: String) {
         telemetry.counters.add(.connectFailures)
+        isDown = true
         if error != lastConnectError {
             log.warning("connect_failed", metadata: ["error": "\(error)"])
             lastConnectError = error
@@ -153,7 +182,7 @@ final class PoolDriver {
         while true {
             switch machine.connectDue(now: worker.loop.now) {
             case .none: return
-            case .connect(let server): servers[server].connect()
+            case .connect(let server): open(server)
             case .retry(let time):
                 retryTimer?.set(at: time)
                 return
@@ -161,11 +190,16 @@ final class PoolDriver {
         }
     }
 
+    private func open(_ server: Int) {
+        while servers.count <= server { servers.append(ServerDriver(index: servers.count, pool: self)) }
+        servers[server].connect()
+    }
+
     private func perform(_ action: PoolMachine.LossAction) {
         guard !worker.isEnding else { return }
         switch action {
         case .none: break
-        case .connect(let server): servers[server].connect()
+        case .connect(let server): open(server)
         case .retry(let time): retryTimer?.set(at: time)
         }
     }

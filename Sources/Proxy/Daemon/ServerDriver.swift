@@ -37,6 +37,7 @@ final class ServerDriver {
     /// Sends the cancel again; only while the batch lasts that it is about.
     private var cancelTimer: DeadlineTimer?
     private var waiting = Waiting.nothing
+    private var connectStartedAt: UInt64 = 0
     /// Results wait in libpq because the client's output is full.
     private var isPaused = false
     /// The error of a connection that is about to end, for those who lose their answer by it.
@@ -66,7 +67,8 @@ final class ServerDriver {
         machine.connectStarted()
         lastError = ""
         waiting = .connection
-        timer?.set(at: worker.loop.now &+ UInt64(pool.settings.connectTimeoutMilliseconds) &* 1_000_000)
+        connectStartedAt = worker.loop.now
+        watchConnecting()
         let link = ServerLink(
             conninfo: pool.settings.conninfo.value, loop: worker.loop,
             onReadable: { [unowned self] in readable() }, onWritable: { [unowned self] in writable() },
@@ -74,6 +76,12 @@ final class ServerDriver {
         guard let link else { return close(reason: "out of memory") }
         self.link = link
         continueConnecting()
+    }
+
+    /// Sets the limit of an attempt that is under way: at its start, and when a reload changed it.
+    func watchConnecting() {
+        guard waiting == .connection else { return }
+        timer?.set(at: connectStartedAt &+ UInt64(pool.settings.connectTimeoutMilliseconds) &* 1_000_000)
     }
 
     private func continueConnecting() {
@@ -96,37 +104,23 @@ final class ServerDriver {
         guard let link else { preconditionFailure("a batch on a closed connection") }
         let now = worker.loop.now
         exchange.server = self
-        // A connection that died while it idled: a write that was not sent may be tried again, one that was may not.
-        if exchange.mayWrite, owner == nil, link.connection.hasUnreadInput {
-            batch.append(exchange)
-            exchange.stage = .running
-            machine.batchSent(statements: 1)
-            isUnsent = true
-            close(reason: "the connection was closed while it idled")
-            return
-        }
         exchange.stage = .running
-        if exchange.submittedAt > 0 { exchange.waited = now &- exchange.submittedAt }
         batch.append(exchange)
         machine.batchSent(statements: 1)
+        // A connection that died while it idled: a write that was not sent may be tried again, one that was may not.
+        if exchange.mayWrite, owner == nil, link.connection.hasUnreadInput {
+            isUnsent = true
+            return close(reason: "the connection was closed while it idled")
+        }
+        if exchange.submittedAt > 0 { exchange.waited = now &- exchange.submittedAt }
         waiting = .deadline
         timer?.set(at: exchange.deadline)
-        let sent: Bool
-        if let command = exchange.command {
-            sent = command.utf8Start.withMemoryRebound(to: CChar.self, capacity: command.utf8CodeUnitCount + 1) {
-                link.connection.send(sql: $0, parameterCount: 0, values: nil)
-            }
-        } else if let client = exchange.client {
+        if exchange.command == nil {
             pool.telemetry.counters.add(.bytesToServer, Int(exchange.request.byteCount))
-            sent = client.withStatement(of: exchange) { sql, count, values in
-                link.connection.send(sql: sql, parameterCount: count, values: values)
-            }
-        } else {
-            preconditionFailure("a request without its client")
         }
         // Each statement is asked for row by row: the first right behind its sending, the next ones when the one
         // before ended (libpq marks the statement at the head of its queue).
-        guard sent, link.connection.sendSync(), link.connection.setSingleRowMode() else {
+        guard link.send(exchange), link.connection.sendSync(), link.connection.setSingleRowMode() else {
             close(reason: link.connection.errorMessage)
             return
         }
@@ -401,20 +395,29 @@ final class ServerDriver {
 
     // MARK: The end of the connection
 
+    /// The pool has no use for it any more, and nobody has it.
+    func retire() {
+        precondition(owner == nil && batch.isEmpty, "a connection in use was retired")
+        unlink()
+        if machine.closed() == .lostIdle { pool.telemetry.counters.add(.connectionsClosed(.retired)) }
+    }
+
     /// Whoever has not got an outcome gets one here; the pool may open another connection.
     func close(reason: String, as kind: CloseReason = .lost) {
-        guard let link else {
-            if machine.state == .connecting { finishClosing(reason: reason, kind) }
-            return
-        }
-        link.stopWatching()
-        self.link = nil
+        // Without memory an attempt has no link.
+        guard link != nil || machine.state == .connecting else { return }
+        unlink()
         finishClosing(reason: lastError.isEmpty ? reason : lastError, kind)
     }
 
-    private func finishClosing(reason: String, _ kind: CloseReason) {
+    private func unlink() {
+        link?.stopWatching()
+        link = nil
         timer?.clear()
         waiting = .nothing
+    }
+
+    private func finishClosing(reason: String, _ kind: CloseReason) {
         isPaused = false
         cancelNumber = UInt64.max
         cancelTimer?.clear()

@@ -52,6 +52,19 @@ final class ServerLink {
         return .connected
     }
 
+    /// Hands a request's statement to libpq. False: see the connection's `errorMessage`.
+    func send(_ exchange: Exchange) -> Bool {
+        if let command = exchange.command {
+            return command.utf8Start.withMemoryRebound(to: CChar.self, capacity: command.utf8CodeUnitCount + 1) {
+                connection.send(sql: $0, parameterCount: 0, values: nil)
+            }
+        }
+        guard let client = exchange.client else { preconditionFailure("a request without its client") }
+        return client.withStatement(of: exchange) { sql, count, values in
+            connection.send(sql: sql, parameterCount: count, values: values)
+        }
+    }
+
     private func startWatching(read: Bool, write: Bool) {
         let watch = FileWatch(
             loop: loop, fileDescriptor: connection.fileDescriptor, onReadable: onReadable, onWritable: onWritable)

@@ -90,11 +90,11 @@ extension PoolDriver {
             if case .uncertain = server.machine.state { return true }
             return false
         }
-        telemetry.counters.set(.connections(.active), to: machine.assignedCount - cancelling)
+        telemetry.counters.set(.connections(.active), to: machine.assignedCount + machine.retiringCount - cancelling)
         telemetry.counters.set(.connections(.idle), to: machine.idleCount)
         telemetry.counters.set(.connections(.connecting), to: machine.connectingCount)
         telemetry.counters.set(.connections(.cancelling), to: cancelling)
-        telemetry.counters.set(.connectionsMaximum, to: servers.count)
+        telemetry.counters.set(.connectionsMaximum, to: machine.size)
         telemetry.counters.set(.waiting, to: machine.waiting)
         telemetry.counters.set(.longestWait, to: longestWaitMicroseconds)
         return telemetry.snapshot()

@@ -269,7 +269,8 @@ final class Worker {
                 "pool_state",
                 metadata: [
                     "open": "\(machine.openCount)", "idle": "\(machine.idleCount)",
-                    "connecting": "\(machine.connectingCount)", "waiting": "\(machine.waiting)",
+                    "connecting": "\(machine.connectingCount)", "retiring": "\(machine.retiringCount)",
+                    "waiting": "\(machine.waiting)",
                 ])
         }
         log.notice("state", metadata: ["clients": "\(clients.count)"])

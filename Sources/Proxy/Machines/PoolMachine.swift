@@ -1,7 +1,9 @@
 /// Decides, for one pool, which server connection serves which request, who waits, who is turned away, and when a
 /// connection is opened.
 ///
-/// Requests are numbers of the caller's choice; server connections are 0 ..< size. Times are monotonic nanoseconds.
+/// Requests are numbers of the caller's choice; server connections are places in `servers`, used again and never given
+/// back: there are more of them than `size` once the pool had to be smaller, or to connect elsewhere, while connections
+/// were in use. Times are monotonic nanoseconds.
 package struct PoolMachine: Equatable {
     package enum Server: Equatable {
         /// Can go to: connecting.
@@ -10,8 +12,12 @@ package struct PoolMachine: Equatable {
         case connecting
         /// Can go to: assigned, closed.
         case idle
-        /// A request, a transaction, or the clean-up behind one has it. Can go to: idle, assigned (to the next), closed.
+        /// A request, a transaction, or the clean-up behind one has it. Can go to: idle, assigned (to the next), retiring,
+        /// closed.
         case assigned
+        /// The same, of an address that is not the pool's any more: nobody gets it after that. Not counted as one of the
+        /// pool's `size`, because it does not take a place where the pool connects now. Can go to: closed.
+        case retiring
     }
 
     private struct Waiting: Equatable {
@@ -19,7 +25,8 @@ package struct PoolMachine: Equatable {
         var deadline: UInt64
     }
 
-    package let queueLimit: Int
+    package private(set) var size: Int
+    package private(set) var queueLimit: Int
     package private(set) var servers: [Server]
     /// Whether the open connection has had a request.
     private var hasServed: [Bool]
@@ -38,8 +45,10 @@ package struct PoolMachine: Equatable {
     /// Whoever has waited longest.
     package var firstWaiting: UInt64? { waiting > 0 ? queue[head].request : nil }
     package var idleCount: Int { idle.count }
+    /// Idle and assigned.
     package private(set) var openCount = 0
     package private(set) var connectingCount = 0
+    package private(set) var retiringCount = 0
     package var assignedCount: Int { openCount - idle.count }
 
     /// - Parameters:
@@ -48,6 +57,7 @@ package struct PoolMachine: Equatable {
     ///     count against it: a cold pool sheds nothing that it has room to serve.
     package init(size: Int, queueLimit: Int) {
         precondition(size >= 1 && queueLimit >= 0)
+        self.size = size
         self.queueLimit = queueLimit
         servers = Array(repeating: .closed, count: size)
         hasServed = Array(repeating: false, count: size)
@@ -70,7 +80,7 @@ package struct PoolMachine: Equatable {
             assign(server)
             return .start(server: server)
         }
-        guard waiting < queueLimit || (now >= notBefore && waiting < servers.count - openCount) else { return .shed }
+        guard waiting < queueLimit || (now >= notBefore && waiting < size - openCount) else { return .shed }
         queue.append(Waiting(request: request, deadline: deadline))
         return .wait(connect: connectionToOpen(now: now))
     }
@@ -111,6 +121,8 @@ package struct PoolMachine: Equatable {
         /// The connection now belongs to this request, the first that waited.
         case start(request: UInt64)
         case park
+        /// Nobody gets it any more: close it. For the pool it is closed already.
+        case close
     }
 
     /// A connection was made, or what had it is done with it and it is clean.
@@ -120,7 +132,15 @@ package struct PoolMachine: Equatable {
             connectingCount -= 1
             openCount += 1
             notBefore = 0
-        case .assigned: break
+        case .assigned:
+            // The pool became smaller: whichever is done first goes, and those that wait get the others.
+            if openCount > size {
+                forget(server)
+                return .close
+            }
+        case .retiring:
+            forget(server)
+            return .close
         case .closed, .idle: preconditionFailure("a connection that is \(servers[server]) cannot fall idle")
         }
         if let first = popFirst() {
@@ -144,8 +164,7 @@ package struct PoolMachine: Equatable {
     /// number; it spreads the attempts of many daemons.
     package mutating func connectFailed(_ server: Int, now: UInt64, jitter: UInt64) -> LossAction {
         precondition(servers[server] == .connecting)
-        servers[server] = .closed
-        connectingCount -= 1
+        forget(server)
         backOff(now: now, jitter: jitter)
         // Also when nobody waits: who comes before that time has no other way to be remembered.
         return .retry(at: notBefore)
@@ -154,15 +173,11 @@ package struct PoolMachine: Equatable {
     /// An open connection is gone. One that never served anybody counts as a failed attempt, spread by `jitter`.
     package mutating func serverLost(_ server: Int, now: UInt64, jitter: UInt64 = 0) -> LossAction {
         switch servers[server] {
-        case .idle:
-            idle.removeAll { $0 == server }
-            if !hasServed[server] { backOff(now: now, jitter: jitter) }
-        case .assigned: break
+        case .idle: if !hasServed[server] { backOff(now: now, jitter: jitter) }
+        case .assigned, .retiring: break
         case .closed, .connecting: preconditionFailure("a connection that is \(servers[server]) cannot be lost")
         }
-        servers[server] = .closed
-        hasServed[server] = false
-        openCount -= 1
+        forget(server)
         return connectDue(now: now)
     }
 
@@ -170,17 +185,81 @@ package struct PoolMachine: Equatable {
     /// seen). To be called when a retry is due, and after a connection was made, until it has none to open: while
     /// attempts fail only one is under way at a time, and those that wait behind it get theirs when it succeeds.
     package mutating func connectDue(now: UInt64) -> LossAction {
-        guard openCount + connectingCount < servers.count else { return .none }
+        guard openCount + connectingCount < size else { return .none }
         guard waiting > connectingCount || (openCount == 0 && connectingCount == 0) else { return .none }
         if now < notBefore { return .retry(at: notBefore) }
         if notBefore > 0 && connectingCount > 0 { return .none }
-        guard let server = servers.firstIndex(of: .closed) else { return .none }
+        let server = servers.firstIndex(of: .closed) ?? addPlace()
         servers[server] = .connecting
         connectingCount += 1
         return .connect(server: server)
     }
 
+    // MARK: Reloads
+
+    /// A reload changed the pool's size or its queue: who waits goes on waiting, also beyond the new limit. When the pool
+    /// is smaller now, what is surplus goes at once as far as nobody has it: first what is being made, then the coldest of
+    /// what is idle. What is in use goes when it is done, as `serverReady` says. `connectDue` opens what a larger pool has
+    /// room for.
+    /// - Returns: connections to close. For the pool they are closed already.
+    package mutating func resized(to size: Int, queueLimit: Int) -> [Int] {
+        precondition(size >= 1 && queueLimit >= 0)
+        self.size = size
+        self.queueLimit = queueLimit
+        var surplus = max(0, openCount + connectingCount - size)
+        var leaving: [Int] = []
+        for server in servers.indices.reversed() where surplus > 0 && servers[server] == .connecting {
+            leaving.append(server)
+            surplus -= 1
+        }
+        leaving += idle.prefix(surplus)
+        for server in leaving { forget(server) }
+        return leaving
+    }
+
+    /// A reload changed where the pool connects to: nothing that was opened there serves a new request. What is in use
+    /// goes when it is done. The new address is another server: what is known of failures does not hold for it.
+    /// - Returns: connections to close. For the pool they are closed already.
+    package mutating func readdressed() -> [Int] {
+        backoff = Backoff()
+        notBefore = 0
+        var leaving: [Int] = []
+        for server in servers.indices {
+            switch servers[server] {
+            case .connecting, .idle: leaving.append(server)
+            case .assigned:
+                servers[server] = .retiring
+                openCount -= 1
+                retiringCount += 1
+            case .closed, .retiring: break
+            }
+        }
+        for server in leaving { forget(server) }
+        return leaving
+    }
+
     // MARK: Inside
+
+    private mutating func addPlace() -> Int {
+        servers.append(.closed)
+        hasServed.append(false)
+        return servers.count - 1
+    }
+
+    /// The connection is gone, or goes: nothing of it stays but its place.
+    private mutating func forget(_ server: Int) {
+        switch servers[server] {
+        case .closed: preconditionFailure("a closed connection cannot go")
+        case .connecting: connectingCount -= 1
+        case .idle:
+            idle.removeAll { $0 == server }
+            openCount -= 1
+        case .assigned: openCount -= 1
+        case .retiring: retiringCount -= 1
+        }
+        servers[server] = .closed
+        hasServed[server] = false
+    }
 
     private mutating func connectionToOpen(now: UInt64) -> Int? {
         if case .connect(let server) = connectDue(now: now) { return server }

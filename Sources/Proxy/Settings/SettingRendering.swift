@@ -46,6 +46,15 @@ extension Settings {
         notes += gone.keys.sorted().map {
             Complaint(file: file, position: start, message: "`\($0)` needs a restart to go away")
         }
+        // Pools and clusters are known by their place while requests run.
+        let names = running.pools.map(\.name.value)
+        let moved = zip(pools, names).first { $0.name.value != $1 }
+        if let moved, Set(names) == Set(pools.map(\.name.value)) {
+            notes.append(
+                Complaint(
+                    file: file, position: moved.0.position,
+                    message: "`pool.\(moved.0.name.value)` needs a restart to change its place among the pools"))
+        }
         return notes.inFileOrder()
     }
 

@@ -93,16 +93,16 @@ extension Setting {
             .pool, "cluster", .name, .defaults(.text(Settings.mainCluster)), restart: true,
             "The database that it belongs to: one primary pool and any number of standby pools."),
         Setting(
-            .pool, "conninfo", .connection, .required, restart: true,
+            .pool, "conninfo", .connection, .required,
             "The PgBouncer database, in libpq's keyword form. Never a password: use passfile."),
         Setting(
             .pool, "role", .word(PoolRole.allCases.map(\.rawValue)), .required, restart: true,
             "Which servers PgBouncer has behind it."),
         Setting(
-            .pool, "size", .integer(1...10_000), .defaults(.number(10)), restart: true,
+            .pool, "size", .integer(1...10_000), .defaults(.number(10)),
             "Connections to PgBouncer at most; keep it at or below PgBouncer's pool size."),
         Setting(
-            .pool, "queue", .integer(0...1_000_000), .defaults(.number(200)), restart: true,
+            .pool, "queue", .integer(0...1_000_000), .defaults(.number(200)),
             "Requests that may wait for a connection; one more is answered 53300."),
         Setting(
             .pool, "queue_timeout", .duration(1...hour), .defaults(.number(2 * second)),
