@@ -9,7 +9,7 @@ struct ClientMachineTests {
     private mutating func open() {
         #expect(machine.begin() == .open)
         machine.aloneStarted()
-        #expect(machine.pinnedBatchFinished(.inTransaction, mayHaveWritten: false) == .keep)
+        #expect(machine.pinnedBatchFinished(.inTransaction, wroteTo: nil) == .keep)
         machine.finished()
     }
 
@@ -17,7 +17,7 @@ struct ClientMachineTests {
     private mutating func run(_ status: ClientMachine.ServerTransaction, writes: Bool = false) {
         #expect(machine.query(rollsBackToSavepoint: false) == .sendPinned)
         machine.aloneStarted()
-        #expect(machine.pinnedBatchFinished(status, mayHaveWritten: writes) == .keep)
+        #expect(machine.pinnedBatchFinished(status, wroteTo: writes ? 7 : nil) == .keep)
         machine.finished()
     }
 
@@ -39,9 +39,9 @@ struct ClientMachineTests {
     @Test mutating func nothingStartsBesideAWrite() {
         machine.aloneStarted()
         #expect(!machine.mayStartRead(onPool: 1) && !machine.mayStartAlone && !machine.mayStartAny)
-        machine.autocommitWritten()
+        machine.autocommitWritten(to: 7)
         machine.finished()
-        #expect(machine.mayStartAny && machine.hasWritten)
+        #expect(machine.mayStartAny && machine.written.contains(7))
     }
 
     @Test mutating func transactionThatCommits() {
@@ -49,13 +49,23 @@ struct ClientMachineTests {
         open()
         #expect(machine.transactionLetter == UInt8(ascii: "T"))
         run(.inTransaction, writes: true)
-        #expect(!machine.hasWritten, "not before the COMMIT")
+        #expect(machine.written.isEmpty, "not before the COMMIT")
         #expect(machine.commit() == .sendCommit)
         machine.aloneStarted()
         machine.transactionEnded(committed: true)
         machine.finished()
-        #expect(machine.hasWritten && machine.transactionLetter == UInt8(ascii: "I"))
+        #expect(machine.written.contains(7) && machine.transactionLetter == UInt8(ascii: "I"))
         #expect(machine.query(rollsBackToSavepoint: false) == .route)
+    }
+
+    @Test mutating func writesAreKnownByTheirCluster() {
+        machine.autocommitWritten(to: 63)
+        open()
+        run(.inTransaction, writes: true)
+        machine.transactionEnded(committed: true)
+        machine.autocommitWritten(to: 0)
+        #expect((0...63).filter { machine.written.contains($0) } == [0, 7, 63])
+        #expect(machine.written.bits == UInt64(1) << 63 | 1 << 7 | 1)
     }
 
     @Test mutating func transactionThatOnlyReadLeavesReadsFree() {
@@ -63,7 +73,7 @@ struct ClientMachineTests {
         run(.inTransaction)
         #expect(machine.commit() == .sendCommit)
         machine.transactionEnded(committed: true)
-        #expect(!machine.hasWritten)
+        #expect(machine.written.isEmpty)
     }
 
     @Test mutating func rolledBackWriteIsNoWrite() {
@@ -71,11 +81,11 @@ struct ClientMachineTests {
         run(.inTransaction, writes: true)
         #expect(machine.rollback() == .sendRollback)
         machine.transactionEnded(committed: false)
-        #expect(!machine.hasWritten)
+        #expect(machine.written.isEmpty)
         open()
         #expect(machine.commit() == .sendCommit)
         machine.transactionEnded(committed: true)
-        #expect(!machine.hasWritten, "what the transaction before wrote is not this one's")
+        #expect(machine.written.isEmpty, "what the transaction before wrote is not this one's")
     }
 
     /// The server refuses what follows by itself (25P02) and obeys ROLLBACK TO.
@@ -86,7 +96,7 @@ struct ClientMachineTests {
         #expect(machine.transactionLetter == UInt8(ascii: "E"))
         run(.inFailedTransaction)
         #expect(machine.query(rollsBackToSavepoint: true) == .sendPinned)
-        #expect(machine.pinnedBatchFinished(.inTransaction, mayHaveWritten: false) == .keep)
+        #expect(machine.pinnedBatchFinished(.inTransaction, wroteTo: nil) == .keep)
         #expect(machine.commit() == .sendCommit)
     }
 
@@ -97,7 +107,7 @@ struct ClientMachineTests {
         run(.inFailedTransaction, writes: true)
         #expect(machine.commit() == .sendRollbackRefuseCommit)
         machine.transactionEnded(committed: false)
-        #expect(machine.transaction == .none && !machine.hasWritten)
+        #expect(machine.transaction == .none && machine.written.isEmpty)
     }
 
     /// The daemon refused a statement: the server's side is in order, but nothing of it may be committed.
@@ -111,14 +121,14 @@ struct ClientMachineTests {
         #expect(machine.begin() == .refuseNested)
         #expect(machine.commit() == .sendRollbackRefuseCommit)
         machine.transactionEnded(committed: false)
-        #expect(!machine.hasWritten)
+        #expect(machine.written.isEmpty)
     }
 
     @Test mutating func refusedStatementMendedBySavepoint() {
         open()
         machine.requestRefused()
         #expect(machine.query(rollsBackToSavepoint: true) == .sendPinned)
-        #expect(machine.pinnedBatchFinished(.inTransaction, mayHaveWritten: false) == .keep)
+        #expect(machine.pinnedBatchFinished(.inTransaction, wroteTo: nil) == .keep)
         #expect(machine.query(rollsBackToSavepoint: false) == .sendPinned)
     }
 
@@ -127,7 +137,7 @@ struct ClientMachineTests {
         open()
         machine.requestRefused()
         #expect(machine.query(rollsBackToSavepoint: true) == .sendPinned)
-        #expect(machine.pinnedBatchFinished(.inFailedTransaction, mayHaveWritten: false) == .keep)
+        #expect(machine.pinnedBatchFinished(.inFailedTransaction, wroteTo: nil) == .keep)
         #expect(machine.commit() == .sendRollbackRefuseCommit)
     }
 
@@ -141,7 +151,7 @@ struct ClientMachineTests {
         #expect(machine.query(rollsBackToSavepoint: true) == .refuseAborted, "there is no savepoint any more")
         #expect(machine.begin() == .refuseNested)
         #expect(machine.commit() == .refuseCommit)
-        #expect(machine.transaction == .none && !machine.hasWritten)
+        #expect(machine.transaction == .none && machine.written.isEmpty)
         #expect(machine.commit() == .refuseNoTransaction)
     }
 
@@ -157,7 +167,7 @@ struct ClientMachineTests {
         run(.inTransaction, writes: true)
         #expect(machine.commit() == .sendCommit)
         machine.commitLost()
-        #expect(machine.hasWritten && machine.transaction == .none)
+        #expect(machine.written.contains(7) && machine.transaction == .none)
         #expect(machine.begin() == .open)
     }
 
@@ -175,10 +185,10 @@ struct ClientMachineTests {
     /// BEGIN was sent and the server answered with an error.
     @Test mutating func beginThatFails() {
         #expect(machine.begin() == .open)
-        #expect(machine.pinnedBatchFinished(.idle, mayHaveWritten: false) == .release)
+        #expect(machine.pinnedBatchFinished(.idle, wroteTo: nil) == .release)
         #expect(machine.query(rollsBackToSavepoint: false) == .refuseAborted)
         #expect(machine.rollback() == .answerRolledBack)
-        #expect(!machine.hasWritten)
+        #expect(machine.written.isEmpty)
     }
 
     /// The server says that the transaction is over though nobody ended it.
@@ -186,9 +196,9 @@ struct ClientMachineTests {
         open()
         run(.inTransaction, writes: true)
         #expect(machine.query(rollsBackToSavepoint: false) == .sendPinned)
-        #expect(machine.pinnedBatchFinished(.idle, mayHaveWritten: false) == .release)
+        #expect(machine.pinnedBatchFinished(.idle, wroteTo: nil) == .release)
         #expect(machine.query(rollsBackToSavepoint: false) == .refuseAborted)
-        #expect(machine.hasWritten, "it may have been committed")
+        #expect(machine.written.contains(7), "it may have been committed")
     }
 
     @Test mutating func errorsOutsideOfTransactionsStopNothing() {

@@ -33,7 +33,9 @@ struct ClientModel {
     private var hasFailed = false
     private var wasRefused = false
     private var blockHasWritten = false
-    private var hasWritten = false
+    /// The cluster of the block, and those in which a write counts.
+    private var blockCluster = 0
+    private var written: Set<Int> = []
     private var isReading = true
     private var hasInputEnded = false
     private var failure: String?
@@ -93,7 +95,7 @@ struct ClientModel {
         isInBlock = false
         isPinned = false
         endBlock()
-        hasWritten = false
+        written = []
         isReading = true
         hasInputEnded = false
     }
@@ -228,14 +230,15 @@ struct ClientModel {
         case .read: break
         case .write:
             if isLost || !fails {
-                machine.autocommitWritten()
-                hasWritten = true
+                let cluster = random.below(64)
+                machine.autocommitWritten(to: cluster)
+                written.insert(cluster)
             }
         case .begin: finishBegin(isLost: isLost, fails: fails)
         case .pinned(let mayHaveWritten): finishPinned(isLost: isLost, fails: fails, mayHaveWritten: mayHaveWritten)
         case .commit:
             if isLost { machine.commitLost() } else { machine.transactionEnded(committed: !fails) }
-            if blockHasWritten, isLost || !fails { hasWritten = true }
+            if blockHasWritten, isLost || !fails { written.insert(blockCluster) }
             isInBlock = false
             endBlock()
         case .rollback:
@@ -251,10 +254,11 @@ struct ClientModel {
         if isLost {
             machine.pinnedServerLost()
         } else if fails {
-            if machine.pinnedBatchFinished(.idle, mayHaveWritten: false) != .release { failure = "kept a failed BEGIN" }
+            if machine.pinnedBatchFinished(.idle, wroteTo: nil) != .release { failure = "kept a failed BEGIN" }
         } else {
             isPinned = true
-            if machine.pinnedBatchFinished(.inTransaction, mayHaveWritten: false) != .keep { failure = "not pinned" }
+            blockCluster = random.below(64)
+            if machine.pinnedBatchFinished(.inTransaction, wroteTo: nil) != .keep { failure = "not pinned" }
         }
     }
 
@@ -268,7 +272,8 @@ struct ClientModel {
         wasRefused = false
         if mayHaveWritten { blockHasWritten = true }
         let status: ClientMachine.ServerTransaction = fails ? .inFailedTransaction : .inTransaction
-        if machine.pinnedBatchFinished(status, mayHaveWritten: mayHaveWritten) != .keep { failure = "released" }
+        let cluster = mayHaveWritten ? blockCluster : nil
+        if machine.pinnedBatchFinished(status, wroteTo: cluster) != .keep { failure = "released" }
     }
 
     /// The pinned connection is lost while nothing runs on it.
@@ -285,7 +290,9 @@ struct ClientModel {
         let left = requests.count + running.count
         if machine.unanswered != left { return "\(machine.unanswered) unanswered, should be \(left)" }
         if machine.unanswered > Self.maxInFlight { return "too many in flight" }
-        if machine.hasWritten != hasWritten { return "has written: \(machine.hasWritten)" }
+        if (0...63).contains(where: { machine.written.contains($0) != written.contains($0) }) {
+            return "written in \(written), known \(String(machine.written.bits, radix: 2))"
+        }
         if (machine.transaction == .none) == isInBlock { return "\(machine.transaction) in a block: \(isInBlock)" }
         let reads = running.filter { job in
             if case .read = job { return true }

@@ -24,18 +24,21 @@ enum TransactionTable: TransitionTable {
         case pin(ClientMachine.PinAction)
     }
 
-    /// What is returned, and whether later reads must see a write: before the event none was made.
+    /// The transaction's cluster, and that of a write outside it.
+    static let (ownCluster, otherCluster) = (3, 5)
+
+    /// What is returned, and the clusters in which later reads must see a write: before the event none was made.
     struct Output: Equatable, Sendable {
         var action: Action
-        var hasWritten = false
+        var written: [Int] = []
 
         static let nothing = Output(action: .nothing)
-        static let written = Output(action: .nothing, hasWritten: true)
+        static let written = Output(action: .nothing, written: [ownCluster])
         static func query(_ action: ClientMachine.QueryAction) -> Output { Output(action: .query(action)) }
         static func begin(_ action: ClientMachine.BeginAction) -> Output { Output(action: .begin(action)) }
         static func end(_ action: ClientMachine.EndAction) -> Output { Output(action: .end(action)) }
-        static func pin(_ action: ClientMachine.PinAction, hasWritten: Bool = false) -> Output {
-            Output(action: .pin(action), hasWritten: hasWritten)
+        static func pin(_ action: ClientMachine.PinAction, written: [Int] = []) -> Output {
+            Output(action: .pin(action), written: written)
         }
     }
 
@@ -83,10 +86,10 @@ enum TransactionTable: TransitionTable {
         .batchEndedTransaction: row(
             (open + [.opening], .to(.aborted, .pin(.release))),
             // What ended it may have committed it.
-            (openWritten, .to(.aborted, .pin(.release, hasWritten: true))),
+            (openWritten, .to(.aborted, .pin(.release, written: [ownCluster]))),
             ([.none, .aborted], .traps)),
         .writeEndedTransaction: row(
-            (anyOpen + [.opening], .to(.aborted, .pin(.release, hasWritten: true))),
+            (anyOpen + [.opening], .to(.aborted, .pin(.release, written: [ownCluster]))),
             ([.none, .aborted], .traps)),
         .committed: row(
             (open, .to(.none, .nothing)),
@@ -108,7 +111,7 @@ enum TransactionTable: TransitionTable {
             // It may have been applied: later reads must see it.
             ([.activeWritten], .to(.none, .written)),
             ([.none, .opening, .failed, .refused, .failedWritten, .refusedWritten, .aborted], .traps)),
-        .written: row((State.allCases, .stays(.written))),
+        .written: row((State.allCases, .stays(Output(action: .nothing, written: [otherCluster])))),
     ]
 
     /// Does not compile when the machine has a state that this table does not tell apart.
@@ -161,16 +164,16 @@ enum TransactionTable: TransitionTable {
 
     struct Aspect: Equatable {
         let transaction: ClientMachine.Transaction
-        let mayHaveWritten: Bool
+        let written: WrittenClusters
     }
 
     static func look(at machine: ClientMachine) -> Aspect {
-        Aspect(transaction: machine.transaction, mayHaveWritten: machine.transactionMayHaveWritten)
+        Aspect(transaction: machine.transaction, written: machine.writtenInTransaction)
     }
 
     static func apply(_ event: Event, to machine: inout ClientMachine) -> Output {
         let action = act(event, on: &machine)
-        return Output(action: action, hasWritten: machine.hasWritten)
+        return Output(action: action, written: (0...63).filter(machine.written.contains))
     }
 
     private static func act(_ event: Event, on machine: inout ClientMachine) -> Action {
@@ -180,17 +183,17 @@ enum TransactionTable: TransitionTable {
         case .begin: return .begin(machine.begin())
         case .commit: return .end(machine.commit())
         case .rollback: return .end(machine.rollback())
-        case .batchInTransaction: return .pin(machine.pinnedBatchFinished(.inTransaction, mayHaveWritten: false))
-        case .writeInTransaction: return .pin(machine.pinnedBatchFinished(.inTransaction, mayHaveWritten: true))
-        case .batchFailed: return .pin(machine.pinnedBatchFinished(.inFailedTransaction, mayHaveWritten: false))
-        case .batchEndedTransaction: return .pin(machine.pinnedBatchFinished(.idle, mayHaveWritten: false))
-        case .writeEndedTransaction: return .pin(machine.pinnedBatchFinished(.idle, mayHaveWritten: true))
+        case .batchInTransaction: return .pin(machine.pinnedBatchFinished(.inTransaction, wroteTo: nil))
+        case .writeInTransaction: return .pin(machine.pinnedBatchFinished(.inTransaction, wroteTo: ownCluster))
+        case .batchFailed: return .pin(machine.pinnedBatchFinished(.inFailedTransaction, wroteTo: nil))
+        case .batchEndedTransaction: return .pin(machine.pinnedBatchFinished(.idle, wroteTo: nil))
+        case .writeEndedTransaction: return .pin(machine.pinnedBatchFinished(.idle, wroteTo: ownCluster))
         case .committed: machine.transactionEnded(committed: true)
         case .rolledBack: machine.transactionEnded(committed: false)
         case .refused: machine.requestRefused()
         case .serverLost: machine.pinnedServerLost()
         case .commitLost: machine.commitLost()
-        case .written: machine.autocommitWritten()
+        case .written: machine.autocommitWritten(to: otherCluster)
         }
         return .nothing
     }

@@ -11,6 +11,8 @@ final class PoolDriver {
     let name: String
     /// The name as receipts write it.
     let nameBytes: [UInt8]
+    /// An index in RuleSet.clusters: a reload changes neither the order of pools nor their clusters.
+    let cluster: Int
     unowned let worker: Worker
     private(set) var settings: PoolSettings
     private(set) var machine: PoolMachine
@@ -34,6 +36,7 @@ final class PoolDriver {
         self.worker = worker
         name = settings.name.value
         nameBytes = Array(settings.name.value.utf8)
+        cluster = worker.snapshot.rules.pools[index].cluster
         machine = PoolMachine(size: settings.size, queueLimit: settings.queue)
         telemetry = PoolTelemetry(
             name: settings.name.value, cluster: settings.cluster.value, role: settings.role.value.rawValue)

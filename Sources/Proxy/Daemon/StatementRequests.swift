@@ -139,7 +139,7 @@ extension ClientDriver {
         if options.present.contains(.route) { asked.role = options.role == .primary ? .primary : .standby }
         if options.present.contains(.pool) { asked.pool = options.pool.bytes(in: line) }
         if options.present.contains(.tag) { asked.tag = options.tag.bytes(in: line) }
-        asked.needsPrimary = primaryNeed(of: options)
+        (asked.needsPrimary, asked.needsPrimaryIn) = primaryNeed(of: options)
         if options.present.contains(.using) {
             asked.using = options.using.bytes(in: line)
             return body(asked)
@@ -150,13 +150,13 @@ extension ClientDriver {
         }
     }
 
-    /// What only the primary can promise in this version.
-    func primaryNeed(of options: RequestOptions) -> PrimaryNeed? {
-        if machine.hasWritten { return .ownWrite }
+    /// What only the primary can promise in this version, and of which clusters. What the request asks holds in all of
+    /// them; an own write only where it was made.
+    func primaryNeed(of options: RequestOptions) -> (PrimaryNeed?, ClusterSet) {
         // A session's floor is not kept yet: another connection of it may have written.
-        if options.present.contains(.after) || options.present.contains(.session) { return .after }
-        if options.present.contains(.lag) || session.lagMilliseconds != nil { return .lag }
-        return nil
+        if options.present.contains(.after) || options.present.contains(.session) { return (.after, .all) }
+        if options.present.contains(.lag) || session.lagMilliseconds != nil { return (.lag, .all) }
+        return machine.written.isEmpty ? (nil, .all) : (.ownWrite, ClusterSet(bits: machine.written.bits))
     }
 
     func takeExchange(

@@ -84,7 +84,7 @@ extension ClientDriver {
         let succeeded = exchange.outcomeIsSuccess
         switch exchange.kind {
         case .query where pinned == nil, .cleanup:
-            if succeeded, exchange.mayWrite { machine.autocommitWritten() }
+            if succeeded, exchange.mayWrite { machine.autocommitWritten(to: server.pool.cluster) }
             writeOutcome(of: exchange, insideTransaction: false)
         case .reload: preconditionFailure("a reload runs on no server")
         case .query, .begin:
@@ -92,7 +92,8 @@ extension ClientDriver {
                 pinned = server
                 server.pin(to: self)
             }
-            let action = machine.pinnedBatchFinished(status, mayHaveWritten: exchange.mayWrite)
+            let action = machine.pinnedBatchFinished(
+                status, wroteTo: exchange.mayWrite ? server.pool.cluster : nil)
             writeOutcome(of: exchange, insideTransaction: true)
             if action == .release { releasePinned() }
         case .commit:
@@ -189,7 +190,8 @@ extension ClientDriver {
         } else if machine.transaction != .none {
             machine.pinnedServerLost()
         } else if isUnknown {
-            machine.autocommitWritten()
+            guard let ran = exchange.server else { preconditionFailure("an exchange that ran nowhere") }
+            machine.autocommitWritten(to: ran.pool.cluster)
         }
         let server = pinned
         pinned = nil

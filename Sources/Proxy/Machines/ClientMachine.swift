@@ -51,10 +51,10 @@ package struct ClientMachine: Equatable {
     package private(set) var input = Input.reading
     /// Requests that were framed and not answered, at most `maxInFlight`.
     package private(set) var unanswered = 0
-    /// A write of this connection was committed (or may have been): later reads must see it.
-    package private(set) var hasWritten = false
-    /// Whether the open transaction ran something that may have written.
-    package private(set) var transactionMayHaveWritten = false
+    /// Where a write of this connection was committed, or may have been: later reads there must see it.
+    package private(set) var written = WrittenClusters()
+    /// Where the open transaction ran something that may have written: in its own cluster, or nowhere yet.
+    package private(set) var writtenInTransaction = WrittenClusters()
 
     /// - Parameters:
     ///   - maxInFlight: unanswered requests until reading stops, 1 or more.
@@ -249,8 +249,9 @@ package struct ClientMachine: Equatable {
         case release
     }
 
-    /// A batch on the pinned connection, BEGIN included, came back with its Sync.
-    package mutating func pinnedBatchFinished(_ status: ServerTransaction, mayHaveWritten: Bool) -> PinAction {
+    /// A batch on the pinned connection, BEGIN included, came back with its Sync. `cluster` is where it may have written,
+    /// nil when it could not.
+    package mutating func pinnedBatchFinished(_ status: ServerTransaction, wroteTo cluster: Int?) -> PinAction {
         switch (transaction, status) {
         case (.none, _), (.aborted, _): preconditionFailure("no transaction is pinned")
         case (_, .inTransaction): transaction = .active
@@ -258,18 +259,19 @@ package struct ClientMachine: Equatable {
         // It ended without our COMMIT or ROLLBACK: what follows must not run in autocommit.
         case (_, .idle):
             // How it ended is not known: later reads must see what it may have committed.
-            if mayHaveWritten || transactionMayHaveWritten { hasWritten = true }
+            if let cluster { written.insert(cluster) }
+            written.formUnion(writtenInTransaction)
             endTransaction(.aborted)
             return .release
         }
-        if mayHaveWritten { transactionMayHaveWritten = true }
+        if let cluster { writtenInTransaction.insert(cluster) }
         return .keep
     }
 
     /// COMMIT or ROLLBACK came back with its Sync, and the server's transaction is over.
     package mutating func transactionEnded(committed: Bool) {
         precondition(transaction == .active || transaction == .failed || transaction == .refused)
-        if committed && transactionMayHaveWritten { hasWritten = true }
+        if committed { written.formUnion(writtenInTransaction) }
         endTransaction(.none)
     }
 
@@ -294,18 +296,18 @@ package struct ClientMachine: Equatable {
     /// COMMIT was lost on the way: the transaction is over, its outcome unknown.
     package mutating func commitLost() {
         precondition(transaction == .active)
-        if transactionMayHaveWritten { hasWritten = true }
+        written.formUnion(writtenInTransaction)
         endTransaction(.none)
     }
 
-    /// An autocommit statement that may write succeeded, or its outcome is unknown.
-    package mutating func autocommitWritten() {
-        hasWritten = true
+    /// An autocommit statement that may write to this cluster succeeded, or its outcome is unknown.
+    package mutating func autocommitWritten(to cluster: Int) {
+        written.insert(cluster)
     }
 
     private mutating func endTransaction(_ state: Transaction) {
         transaction = state
-        transactionMayHaveWritten = false
+        writtenInTransaction = WrittenClusters()
     }
 
     /// The letter of the receipt's `tx` attribute.

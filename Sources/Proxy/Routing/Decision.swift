@@ -15,7 +15,8 @@ package struct ClusterSet: Sendable, Equatable {
     package static let maximumCount = 64
     private var bits: UInt64
     package init() { bits = 0 }
-    private init(bits: UInt64) { self.bits = bits }
+    /// Bit 0 is cluster 0.
+    package init(bits: UInt64) { self.bits = bits }
     package static let all = ClusterSet(bits: .max)
 
     package mutating func insert(_ cluster: Int) { bits |= 1 << UInt64(cluster) }

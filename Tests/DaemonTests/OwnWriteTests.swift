@@ -1,0 +1,105 @@
+import Foundation
+import TestKit
+import Testing
+
+/// A connection's own writes send its later reads of the same cluster to the primary, and of no other.
+@Suite(.serialized, .onOwnThreads, .timeLimit(.minutes(4)))
+struct OwnWriteTests {
+    private static func daemon() throws -> DaemonProcess {
+        let second = try Cluster.shared().secondDatabase()
+        return try DaemonProcess {
+            $0.more = """
+                [pool.accounts]
+                cluster = "accounts"
+                conninfo = "\(second.readWrite)"
+                role = "primary"
+                size = 2
+
+                [pool.accounts-standby]
+                cluster = "accounts"
+                conninfo = "\(second.readOnly)"
+                role = "standby"
+                size = 2
+                """
+        }
+    }
+
+    /// One table of the same name in both databases.
+    private static func makeTable() throws -> String {
+        let name = Workplace.uniqueTable()
+        try Cluster.shared().makeTables("CREATE TABLE \(name)(id int)")
+        try Cluster.shared().makeTables(inSecond: "CREATE TABLE \(name)(id int)")
+        return name
+    }
+
+    /// Where a read of each cluster goes now, and why: `main accounts`.
+    private func routes(_ client: LineClient) throws -> String {
+        try ["@using=main", "@using=accounts"].map { using in
+            let answer = try client.run("SELECT current_database() || ' ' || pg_is_in_recovery()", options: using)
+            let database = using == "@using=main" ? "msgsvr" : "accounts"
+            let isStandby = answer["pool"]?.hasSuffix("standby") == true
+            #expect(try answer.value == "\(database) \(isStandby)")
+            return "\(answer["pool"] ?? "?")/\(answer["why"] ?? "?")"
+        }.joined(separator: " ")
+    }
+
+    private let none = "standby/classifier accounts-standby/classifier"
+    private let main = "primary/own-write accounts-standby/classifier"
+    private let accounts = "standby/classifier accounts/own-write"
+    private let both = "primary/own-write accounts/own-write"
+
+    @Test func aWriteCountsForItsClusterOnly() throws {
+        let daemon = try Self.daemon()
+        let table = try Self.makeTable()
+        let first = try daemon.client()
+        #expect(try routes(first) == none)
+        #expect(try first.run("INSERT INTO \(table) VALUES (1)", options: "@using=accounts")["pool"] == "accounts")
+        #expect(try routes(first) == accounts)
+        #expect(try first.run("SELECT id FROM \(table)", options: "@using=accounts").value == "1")
+        #expect(try first.run("SELECT count(*) FROM \(table)").value == "0")
+        let second = try daemon.client()
+        #expect(try second.run("INSERT INTO \(table) VALUES (2)")["pool"] == "primary")
+        #expect(try routes(second) == main)
+        try second.run("DELETE FROM \(table)", options: "@using=accounts")
+        #expect(try routes(second) == both)
+        // What a request asks for itself holds in every cluster.
+        #expect(try first.run("SELECT 1", options: "@lag=0")["why"] == "lag")
+    }
+
+    @Test func aTransactionCountsForItsClusterWhenItCommits() throws {
+        let daemon = try Self.daemon()
+        let table = try Self.makeTable()
+        let client = try daemon.client()
+        try client.succeed("BEGIN", "@using=accounts")
+        try client.run("INSERT INTO \(table) VALUES (1)")
+        try client.succeed("ROLLBACK")
+        #expect(try routes(client) == none)
+        try client.succeed("BEGIN", "@using=accounts")
+        try client.run("INSERT INTO \(table) VALUES (2)")
+        try client.succeed("COMMIT")
+        #expect(try routes(client) == accounts)
+        // A transaction that only reads may go to a standby, but not of a cluster that was written to.
+        #expect(try client.succeed("BEGIN", "@ro @using=accounts")["pool"] == "accounts")
+        #expect(try client.run("SELECT id FROM \(table)").value == "2")
+        try client.succeed("COMMIT")
+        #expect(try client.succeed("BEGIN", "@ro")["pool"] == "standby")
+        try client.succeed("COMMIT")
+        try client.succeed("BEGIN")
+        try client.run("INSERT INTO \(table) VALUES (3)")
+        try client.succeed("COMMIT")
+        #expect(try routes(client) == both)
+    }
+
+    /// A write whose connection ended under it may have been applied, where it ran.
+    @Test func aLostWriteCountsForItsCluster() throws {
+        let daemon = try Self.daemon()
+        let table = try Self.makeTable()
+        let client = try daemon.client()
+        try client.send("Q w @using=accounts INSERT INTO \(table) SELECT 1 FROM pg_sleep(20)\n")
+        try eventually("the write's end") {
+            try Cluster.shared().terminate("active", "INSERT INTO \(table)%") == 1
+        }
+        #expect(try client.answer(to: "w").problem?.retry == .unknown)
+        #expect(try routes(client) == accounts)
+    }
+}
