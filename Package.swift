@@ -100,7 +100,7 @@ let tests: [Target] = [
 let bench: [Target] = [
     .systemLibrary(name: "CEpoll", path: "Tests/Bench/CEpoll"),
     .executableTarget(
-        name: "Bench", dependencies: ["CEpoll", "CLibPQ"], path: "Tests/Bench",
+        name: "Bench", dependencies: ["CEpoll", "CLibPQ", "Routing"], path: "Tests/Bench",
         exclude: ["CEpoll", "allocations.c"], swiftSettings: house),
 ]
 

@@ -18,7 +18,7 @@ struct Options {
 
     static let usage = """
         usage: Bench --socket PATH --reads CONNINFO [--writes CONNINFO] [--daemon-pid N] [--pgbouncer-pid N] [--rows N]
-                     [--write-percent N] [--rounds N] [--seconds S] [--allocations FILE] [--out FILE] [F1 F2 F3 F4 F8 F9]
+                     [--write-percent N] [--rounds N] [--seconds S] [--allocations FILE] [--out FILE] [F1 F2 F3 F4 F7 F8 F9 F14]
         deploy/bench starts what it needs and calls it.
         """
 
@@ -50,10 +50,10 @@ struct Options {
             default: throw BenchError("unknown option \(argument)\n\(Self.usage)")
             }
         }
-        guard !socket.isEmpty, !reads.isEmpty else {
+        if figures.isEmpty { figures = Figures.all }
+        guard figures.allSatisfy(Figures.offline.contains) || !(socket.isEmpty || reads.isEmpty) else {
             throw BenchError("--socket and --reads are needed\n\(Self.usage)")
         }
-        if figures.isEmpty { figures = Figures.all }
     }
 
     private static func number(_ option: String, _ value: String) throws(BenchError) -> Int {

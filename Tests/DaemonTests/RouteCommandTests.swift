@@ -41,7 +41,7 @@ struct RouteCommandTests {
         let result = try route("-c", file.file, "SELECT lower(a) FROM fresh_b")
         #expect(result.code == 0)
         let lines = result.output.split(separator: "\n").map(String.init)
-        #expect(lines.first == "a read, to pool \"primary\"")
+        #expect(lines.first == "a read, to pool \"primary\": rule \"fresh\"")
         let text = try String(contentsOfFile: file.file, encoding: .utf8)
         let before = text.components(separatedBy: "name = \"fresh\"")[0]
         let line = before.split(separator: "\n", omittingEmptySubsequences: false).count - 1
@@ -55,8 +55,14 @@ struct RouteCommandTests {
 
     /// Without a file: one primary, one standby, no rules.
     @Test(arguments: [
-        ("SELECT 1", "a read, to pool \"standby\""), ("INSERT INTO x VALUES (1)", "a write, to pool \"primary\""),
-        ("SELECT nextval('s')", "a write, to pool \"primary\": it calls nextval"),
+        ("SELECT 1", "a read, to pool \"standby\": nothing in it is known to write"),
+        ("INSERT INTO x VALUES (1)", "a write, to pool \"primary\": insert writes"),
+        ("SELECT * FROM x FOR UPDATE", "a write, to pool \"primary\": it locks rows"),
+        (
+            "WITH d AS (DELETE FROM x RETURNING *) SELECT * FROM d",
+            "a write, to pool \"primary\": a statement inside it writes"
+        ), ("TABLE pg_sequences", "a write, to pool \"primary\": pg_sequences: a view over functions"),
+        ("SELECT nextval('s')", "a write, to pool \"primary\": nextval: a sequence's state"),
         ("SELEC 1", "not parsed, to pool \"primary\": syntax error at or near \"SELEC\""),
         ("LISTEN x", "refused with 0A000: LISTEN and UNLISTEN need"),
     ])

@@ -348,7 +348,7 @@ func complaints(_ definition: RoutingDefinition) -> [String] {
         #expect(explanation.tables == ["t"])
         #expect(explanation.functions == ["lower"])
         #expect(explanation.fingerprint.utf8.count == 16)
-        #expect(explanation.message == nil)
+        #expect(explanation.message == "rule \"reports\"")
         #expect(explanation.word == "read")
         #expect(judge.hits == [0], "explaining counts nothing")
     }

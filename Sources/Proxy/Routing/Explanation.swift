@@ -19,7 +19,7 @@ package struct Explanation: Equatable, Sendable {
     /// 16 hexadecimal digits, as libpg_query and pg_stat_statements' relatives write it.
     package var fingerprint: String
     package var sqlstate: String?
-    /// Why it is refused, or why it was not parsed.
+    /// Why it is refused, was not parsed, or is judged as it is.
     package var message: String?
 
     /// `read`, `write`, `refused` or `unknown`: see Decision.
@@ -29,8 +29,7 @@ package struct Explanation: Equatable, Sendable {
     package var sentence: String {
         let what = word == "unknown" ? "not parsed" : word == "refused" ? word : "a \(word)"
         let place = pool.map { ", to pool \"\($0)\"" } ?? sqlstate.map { " with \($0)" } ?? ""
-        let why = message ?? decidingFunction.map { "it calls \($0)" }
-        return what + place + (why.map { ": \($0)" } ?? "")
+        return what + place + (message.map { ": \($0)" } ?? "")
     }
 }
 
@@ -68,10 +67,32 @@ extension Judge {
         if let refusal = decision.refusal {
             explanation.sqlstate = refusal.sqlstate
             explanation.message = refusal.message
-        } else if let cause = statement.unparsedCause {
-            explanation.message = cause.text
+        } else {
+            explanation.message = why(decision)
         }
         return explanation
+    }
+
+    /// Of what runs: the fact that decided, for people.
+    private func why(_ decision: Decision) -> String? {
+        let statement = decision.statement
+        switch decision.reason {
+        case .unparsed: return statement.unparsedCause?.text
+        case .function:
+            guard let function = statement.decidingFunction else { return nil }
+            return "\(function): \(KnownFunctions.reason(of: function.name) ?? "it writes")"
+        case .rule: return decision.rule.map { "rule \"\(rules.rules[$0].name)\"" }
+        case .hint: return "the request asks for it"
+        case .transaction: return "its transaction is there"
+        case .ownWrite: return "the connection wrote, and no standby is known to have that"
+        case .after, .lag: return "no standby is known to be fresh enough"
+        case .classifier where decision.access == .read: return "nothing in it is known to write"
+        case .classifier where statement.hasRowLocks: return "it locks rows"
+        case .classifier where statement.kind == .select: return "a statement inside it writes"
+        case .classifier where statement.kind == .utility: return "the command writes, or may"
+        case .classifier: return "\(statement.kind.word) writes"
+        case .learned, .spill: return nil
+        }
     }
 
     /// What is wrong with an expectation's outcome; nil when it is as written.

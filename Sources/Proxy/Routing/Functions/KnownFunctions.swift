@@ -26,6 +26,12 @@ enum KnownFunctions {
         return meaning == .pure || meaning == .harmless ? .unknown : .primaryOnly
     }
 
+    /// Why a name is judged as it is, for people: looked up in the tables, not quick.
+    static func reason(of name: String) -> String? {
+        if primaryViews.contains(name) { return "a view over functions that mean something only on the primary" }
+        return FunctionGroup.all.first { $0.names.contains(name) }?.reason
+    }
+
     /// Whether a text that was not parsed must not call it.
     static func isRefusedUnparsed(_ name: String) -> Bool {
         let meaning = meanings[name]
