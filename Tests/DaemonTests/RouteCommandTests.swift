@@ -71,6 +71,21 @@ struct RouteCommandTests {
         #expect(result.code == 0 && result.output.hasPrefix(sentence), "\(result)")
     }
 
+    /// The examples of the README are what the command says.
+    @Test func theReadmeIsTrue() throws {
+        let readme = try String(contentsOfFile: "\(Workplace.root)/README.md", encoding: .utf8)
+        let rows = readme.split(separator: "\n").compactMap {
+            $0.wholeMatch(of: /\| `([^`]+)` \| ((?:a|refused|not) .+) \|/)
+        }
+        try #require(rows.count >= 10)
+        for row in rows {
+            let said = try route(String(row.1)).output.split(separator: "\n").first
+            #expect(said == row.2, "\(row.1)")
+        }
+        let example = try #require(readme.firstMatch(of: /\$ pointsman route "(.+)"\n((?:.+\n)+)```/))
+        #expect(try route(String(example.1)).output == example.2)
+    }
+
     @Test func severalStatementsAreToldApart() throws {
         let result = try route("SELECT 1", "SELECT 2")
         #expect(result.output.contains("SELECT 1\na read"), "\(result)")

@@ -86,7 +86,10 @@ extension Judge {
         case .transaction: return "its transaction is there"
         case .ownWrite: return "the connection wrote, and no standby is known to have that"
         case .after, .lag: return "no standby is known to be fresh enough"
-        case .classifier where decision.access == .read: return "nothing in it is known to write"
+        case .classifier where decision.access == .read:
+            return statement.namesOnlyKnownFunctions
+                ? "nothing in it is known to write"
+                : "nothing in it is known to write, but a function that is not PostgreSQL's own might"
         case .classifier where statement.hasRowLocks: return "it locks rows"
         case .classifier where statement.kind == .select: return "a statement inside it writes"
         case .classifier where statement.kind == .utility: return "the command writes, or may"
