@@ -58,12 +58,12 @@ struct RuleTests {
         using = "accounts"
         """
 
-    /// The second database is, for the test, the same one: what counts is the pool's name.
+    /// A second database, with its own pool to the primary and none to standbys.
     private static func accounts() throws -> String {
         """
         [pool.accounts]
         cluster = "accounts"
-        conninfo = "\(try Cluster.shared().readWrite)"
+        conninfo = "\(try Cluster.shared().secondDatabase().readWrite)"
         role = "primary"
         size = 2
         """
@@ -218,6 +218,67 @@ struct RuleTests {
         #expect(refused.contains("rule=never") && refused.contains("sqlstate=42501"), "\(refused)")
         try client.run("SELECT 'hush-4' FROM pg_type LIMIT 1")
         #expect(!daemon.log.contains("hush") && !daemon.log.contains("pg_type"))
+    }
+
+    /// Rules place schemas and tables in the database that has them; nobody has to say where.
+    @Test func aSecondDatabase() throws {
+        let cluster = try Cluster.shared()
+        let (here, there) = (try makeTable("id int"), Workplace.uniqueTable())
+        try cluster.makeTables(inSecond: "CREATE TABLE \(there)(id int)")
+        let database = try cluster.secondDatabase()
+        let daemon = try Self.daemon(
+            """
+            [[rule]]
+            name = "by schema"
+            schema = ["crm"]
+            using = "accounts"
+            [[rule]]
+            name = "by table"
+            table = ["\(there)"]
+            using = "accounts"
+            [[rule]]
+            name = "here"
+            table = ["\(here)"]
+            using = "main"
+            """,
+            more: try Self.accounts()
+                + "\n[pool.accounts-standby]\ncluster = \"accounts\"\nrole = \"standby\"\nsize = 2\n"
+                + "conninfo = \"\(database.readOnly)\"\n")
+        let client = try daemon.client()
+        try client.run("INSERT INTO \(there) VALUES (1)")
+        try client.run("INSERT INTO \(here) VALUES (2)")
+        #expect(
+            try client.run("SELECT id, current_database() FROM \(there)").table.first?["current_database"] == "accounts"
+        )
+        #expect(try client.run("SELECT id FROM \(there)").value == "1")
+        #expect(try client.run("SELECT id FROM \(here)").value == "2")
+        // Inside each cluster reads and writes are split.
+        let reader = try daemon.client()
+        #expect(try reader.run("SELECT count(*) FROM \(there)")["pool"] == "accounts-standby")
+        #expect(try reader.run("SELECT count(*) FROM \(here)")["pool"] == "standby")
+        #expect(
+            try route(reader, "SELECT * FROM crm.people")
+                == Route(pool: "accounts-standby", rule: "by schema", reason: "rule"))
+        #expect(try reader.run("SELECT current_database()", options: "@using=accounts").value == "accounts")
+        #expect(try reader.run("SELECT current_database()", options: "@using=main").value == "msgsvr")
+        // A connection's default, and the request's own word before it.
+        let other = try daemon.client()
+        try other.ask("HELLO", "@using=accounts", "1")
+        #expect(try other.run("SELECT current_database()").value == "accounts")
+        #expect(try other.run("SELECT current_database()", options: "@using=main").value == "msgsvr")
+        // Of both databases at once there is no answer, and no statement is sent.
+        let both = try client.query("SELECT * FROM \(here), \(there)")
+        #expect(both.sqlstate == "0A000" && both["src"] == "router", "\(both)")
+        for word in [here, there, "main", "accounts"] {
+            #expect(both.problem?.message.contains(word) == true, "\(both)")
+        }
+        // A transaction stays in its database.
+        try client.ask("BEGIN", "@using=accounts")
+        try client.run("INSERT INTO \(there) VALUES (3)")
+        let astray = try client.query("SELECT * FROM \(here)")
+        #expect(astray.sqlstate == "0A000" && astray.problem?.message.contains("transaction") == true, "\(astray)")
+        try client.ask("ROLLBACK")
+        #expect(try cluster.sql("SELECT count(*) FROM msgsvr.\(there)", at: database.direct) == [["1"]])
     }
 
     @Test func hitsAreCounted() throws {

@@ -129,4 +129,16 @@ struct OutcomeTests {
     @Test func words() {
         #expect(Retry.allCases.map(\.rawValue) == ["never", "now", "later", "tx", "unknown"])
     }
+
+    @Test(arguments: [
+        ("25006", "cannot execute INSERT in a read-only transaction", true),
+        ("0A000", "cannot access temporary or unlogged relations during recovery", true),
+        ("0A000", "cannot use serializable mode in a hot standby", false),
+        ("55000", "recovery is in progress", true), ("XX000", "cannot assign OIDs during recovery", true),
+        ("55000", "currval of sequence \"s\" is not yet defined in this session", false),
+        ("42P01", "relation \"during recovery\" does not exist", false), ("40001", "during recovery", false),
+    ])
+    func whatOnlyThePrimaryCanRun(_ sqlstate: String, _ message: String, _ isRefusal: Bool) {
+        #expect(Outcome.isRefusalOfStandby(sqlstate, message: message) == isRefusal)
+    }
 }

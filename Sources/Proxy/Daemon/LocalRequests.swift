@@ -35,7 +35,8 @@ extension ClientDriver {
             return worker.drainRequested()
         case .kill: return kill(pending, line)
         case .log: return setLogLevel(pending, line)
-        case .pause, .resume, .forget:
+        case .forget: return forget(pending, line)
+        case .pause, .resume:
             return refuse(pending, .notInThisVersion("\(pending.request.verb.name)"))
         }
         requestAnswered()
@@ -154,6 +155,17 @@ extension ClientDriver {
         worker.log.notice("client_killed", metadata: ["conn": "\(number)"])
         victim.listener.counters.add(.cut(.killed))
         victim.hangUp()
+    }
+
+    /// A standby is trusted with the statement again: the function no longer writes, the table is logged now.
+    private func forget(_ pending: Pending, _ line: UnsafeRawPointer) {
+        let text = text(of: pending, line)
+        guard let fingerprint = Fingerprint.number(text), worker.judge.forget(fingerprint) else {
+            return refuse(pending, .unknownName(text, known: "STATS learned shows what may be forgotten"))
+        }
+        worker.log.notice("forgotten", metadata: ["fp": "\(text)"])
+        writeCompletion("FORGET", id: idBytes(of: pending))
+        requestAnswered()
     }
 
     private func setLogLevel(_ pending: Pending, _ line: UnsafeRawPointer) {

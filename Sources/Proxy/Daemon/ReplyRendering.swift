@@ -150,8 +150,10 @@ extension ClientDriver {
 
     private func writeServerError(of exchange: Exchange, insideTransaction: Bool) {
         let id = idBytes(of: exchange)
-        let retry = exchange.outcomeRetry
         let outcome = exchange.errorView
+        var retry = exchange.outcomeRetry
+        // On a standby it had no effect, and the next one goes to the primary.
+        if learn(from: exchange, outcome), exchange.effect == .read { retry = .now }
         countAnswer(
             exchange, outcome.result(retry, isOverdue: exchange.isOverdue), error: (outcome.sqlstate, retry))
         let bound =

@@ -25,8 +25,9 @@ extension Worker {
                     listeners: contexts.map { ListenerStatistics(name: $0.name, counters: $0.counters.snapshot()) },
                     pools: pools.map { $0.statistics() } + [unrouted.snapshot()], rules: ruleStatistics()))
         case "statements": return answer(.statements(statements.statistics()))
-        case "learned", "nodes", "pgbouncer": return .notInThisVersion
-        default: return .unknown("STATS takes pools, rules, statements, clients, settings or counters")
+        case "learned": return answer(.learned(judge.learned.entries.map(LearnedStatistics.init)))
+        case "nodes", "pgbouncer": return .notInThisVersion
+        default: return .unknown("STATS takes pools, rules, statements, learned, clients, settings or counters")
         }
     }
 
@@ -72,6 +73,14 @@ extension RuleSettings {
         if let rerun { parts.append("rerun=\(rerun.value)") }
         if let log { parts.append("log=\(log.value)") }
         return parts.joined(separator: " ")
+    }
+}
+
+extension LearnedStatistics {
+    fileprivate init(_ entry: LearnedStatements.Entry) {
+        self.init(
+            fingerprint: Fingerprint.text(entry.fingerprint), sqlstate: entry.sqlstate, statement: entry.statement.shown
+        )
     }
 }
 

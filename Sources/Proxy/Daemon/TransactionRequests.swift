@@ -120,6 +120,25 @@ extension ClientDriver {
         replyCompleted(exchange)
     }
 
+    /// True when a standby refused a statement that was taken for a read: it goes to the primary from now on.
+    func learn(from exchange: Exchange, _ error: ErrorView) -> Bool {
+        guard let statement = exchange.statement, let pool = exchange.pool, pool.isStandby, statement.access == .read
+        else { return false }
+        let sqlstate = String(decoding: error.sqlstate, as: UTF8.self)
+        guard
+            Outcome.isRefusalOfStandby(sqlstate, message: String(decoding: error.message, as: UTF8.self))
+        else { return false }
+        if worker.judge.learn(statement, sqlstate: sqlstate) {
+            pool.log.notice(
+                "learned",
+                metadata: [
+                    "fp": "\(Fingerprint.text(statement.fingerprint))", "sqlstate": "\(sqlstate)",
+                    "sql": "\(statement.shown)",
+                ])
+        }
+        return true
+    }
+
     private func releasePinned() {
         let server = pinned
         pinned = nil

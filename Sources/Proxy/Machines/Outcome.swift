@@ -86,6 +86,19 @@ package enum Outcome {
         retry == .unknown ? "08007" : "08006"
     }
 
+    /// Whether an error means that a standby cannot run the statement, but the primary can: it writes, or needs what only the
+    /// primary has. Besides 25006 the codes are general ones, told apart by PostgreSQL's text ("cannot access temporary or
+    /// unlogged relations during recovery", "recovery is in progress", "cannot assign OIDs during recovery"), which is
+    /// English only where lc_messages is.
+    package static func isRefusalOfStandby(_ sqlstate: String, message: String) -> Bool {
+        switch sqlstate {
+        case "25006": true
+        case "0A000", "55000", "XX000":
+            message.hasSuffix("during recovery") || message == "recovery is in progress"
+        default: false
+        }
+    }
+
     /// From the server's SQLSTATE: 40xxx now; 53xxx, 55P03, 57P03, 57014 later; all else never.
     package static func word(for sqlstate: String) -> Retry {
         if sqlstate.hasPrefix("40") { return .now }

@@ -4,7 +4,8 @@ struct Docket: ~Copyable {
     private(set) var rules: RuleSet
     private(set) var hits: [UInt64]
     private(set) var cache: StatementCache
-    /// Counts the rule sets, so that a statement knows whether its matches are of the one in force.
+    private(set) var learned = LearnedStatements()
+    /// Counts the changes of rules and of what was learned, so that a statement knows whether its matches still hold.
     private var generation: UInt64 = 1
 
     init(rules: RuleSet, cacheBytes: Int) {
@@ -19,6 +20,18 @@ struct Docket: ~Copyable {
         hits = new.rules.map { counts[$0.name] ?? 0 }
         rules = new
         generation += 1
+    }
+
+    mutating func learn(_ statement: Statement, sqlstate: String) -> Bool {
+        guard statement.access == .read, learned.learn(statement, sqlstate: sqlstate) else { return false }
+        generation += 1
+        return true
+    }
+
+    mutating func forget(_ fingerprint: UInt64) -> Bool {
+        guard learned.forget(fingerprint) else { return false }
+        generation += 1
+        return true
     }
 
     mutating func statement(for sql: UnsafeRawBufferPointer) -> Statement {
@@ -40,10 +53,10 @@ struct Docket: ~Copyable {
         _ statement: Statement, _ request: borrowing RouteRequest, _ origin: RouteOrigin, counts: Bool
     ) -> Decision {
         let rules = rules
-        var placement = Placement(rules: rules, statement: statement)
-        if let refusal = placement.refusalByNature(request) { return placement.refuse(refusal, request) }
         if statement.ruleMatch.generation != generation { matchRules(statement) }
         let match = statement.ruleMatch
+        var placement = Placement(rules: rules, statement: statement, learned: match.learned)
+        if let refusal = placement.refusalByNature(request) { return placement.refuse(refusal, request) }
         for index in match.candidates {
             let index = Int(index)
             if rules.outcomes[index].asksOfRequest, !rules.matchers[index].matches(request, origin, statement) {
@@ -78,7 +91,16 @@ struct Docket: ~Copyable {
             if outcome.decides, !outcome.asksOfRequest { isDecided = true }
         }
         statement.ruleMatch = StaticRuleMatch(
-            generation: generation, candidates: candidates, placements: clusters.count > 1 ? placements : [])
+            generation: generation, candidates: candidates, placements: clusters.count > 1 ? placements : [],
+            learned: learning(of: statement))
+    }
+
+    private func learning(of statement: Statement) -> Learning {
+        // The fingerprint is not asked for without need: it takes a third of a parse.
+        guard !learned.isEmpty, statement.access == .read, let entry = learned[statement.fingerprint] else {
+            return .nothing
+        }
+        return entry.sqlstate == "25006" ? .writes : .onlyOnPrimary
     }
 
     /// A statement whose tables rules place in two clusters can run in neither. Each table's place is its first rule's.

@@ -94,7 +94,8 @@ extension Judge {
         case .classifier where statement.kind == .select: return "a statement inside it writes"
         case .classifier where statement.kind == .utility: return "the command writes, or may"
         case .classifier: return "\(statement.kind.word) writes"
-        case .learned, .spill: return nil
+        case .learned: return "a standby refused it before"
+        case .spill: return nil
         }
     }
 

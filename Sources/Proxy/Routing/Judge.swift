@@ -27,6 +27,19 @@ package final class Judge {
     package var hits: [UInt64] { docket.hits }
     package var cacheCounters: StatementCacheCounters { docket.cache.counters }
 
+    package var learned: LearnedStatements { docket.learned }
+
+    /// A standby refused a statement that was judged a read: from now on it goes to the primary.
+    ///
+    /// - Parameters:
+    ///   - statement: what was refused.
+    ///   - sqlstate: what the standby said.
+    /// - Returns: false when that was known, or is no read.
+    package func learn(_ statement: Statement, sqlstate: String) -> Bool { docket.learn(statement, sqlstate: sqlstate) }
+
+    /// Trusts a standby with it again; false when nothing was learned of it.
+    package func forget(_ fingerprint: UInt64) -> Bool { docket.forget(fingerprint) }
+
     /// Puts new rules in force. Counts of rules that keep their name go on.
     package func replaceRules(by new: RuleSet) { docket.replaceRules(by: new) }
 

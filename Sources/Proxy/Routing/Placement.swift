@@ -5,12 +5,14 @@
 struct Placement {
     private let rules: RuleSet
     private let statement: Statement
+    private let learned: Learning
     private var decidingRule: Int?
     private var effects = RuleEffects()
     private(set) var rejection: Refusal?
 
-    init(rules: RuleSet, statement: Statement) {
+    init(rules: RuleSet, statement: Statement, learned: Learning) {
         self.rules = rules
+        self.learned = learned
         self.statement = statement
     }
 
@@ -18,7 +20,7 @@ struct Placement {
     func refusalByNature(_ request: borrowing RouteRequest) -> Refusal? {
         if let refusal = statement.refusal { return refusal }
         if request.transactionPool == nil, let refusal = statement.refusalOutsideTransaction { return refusal }
-        if request.mustNotWrite, statement.access == .write {
+        if request.mustNotWrite, statement.access == .write || learned == .writes {
             return Refusal("25006", "it writes, or may write, and @ro promised that it does not")
         }
         return nil
@@ -63,7 +65,7 @@ struct Placement {
         let chosen = cluster ?? rules.defaultCluster
         // A rule's pool counts only in its own cluster: @using may have chosen another.
         let rulePool = outcome?.pool.flatMap { rules.pools[$0].cluster == chosen ? $0 : nil }
-        if statement.access == .write { return write(chosen, hintedPool, outcome, request) }
+        if statement.access == .write || learned != .nothing { return write(chosen, hintedPool, outcome, request) }
         return read(chosen, hintedPool, rulePool, outcome, request)
     }
 
@@ -83,7 +85,7 @@ struct Placement {
         _ cluster: Int, _ hintedPool: Int?, _ outcome: RuleOutcome?, _ request: borrowing RouteRequest
     ) -> Decision {
         let pool = rules.clusters[cluster].primary
-        var reason = statement.reason
+        var reason = learned == .nothing ? statement.reason : .learned
         var hintedRole = request.role
         if let hintedPool { hintedRole = rules.pools[hintedPool].role }
         if let hintedRole {

@@ -119,18 +119,25 @@ struct RuleFilter: Sendable {
     }
 }
 
+/// What the refusals of standbys taught of a statement.
+enum Learning: UInt8 {
+    case nothing, writes, onlyOnPrimary
+}
+
 /// The rules that can match one statement under one rule set, found once per statement.
 final class StaticRuleMatch: Sendable {
-    static let none = StaticRuleMatch(generation: 0, candidates: [], placements: [])
+    static let none = StaticRuleMatch(generation: 0, candidates: [], placements: [], learned: .nothing)
 
-    /// Which rule set it belongs to, by the judge's count; 0: none.
+    /// What it holds for, by the judge's count of changes; 0: nothing.
     let generation: UInt64
     /// Rules in order, up to the first that decides whoever asks.
     let candidates: [Int32]
     /// Rules that put tables of the statement into clusters, when they name more than one cluster.
     let placements: [Int32]
+    let learned: Learning
 
-    init(generation: UInt64, candidates: [Int32], placements: [Int32]) {
+    init(generation: UInt64, candidates: [Int32], placements: [Int32], learned: Learning) {
+        self.learned = learned
         self.generation = generation
         self.candidates = candidates
         self.placements = placements

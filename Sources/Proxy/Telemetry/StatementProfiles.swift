@@ -126,7 +126,41 @@ package struct StatementStatistics: Sendable {
     }
 }
 
+/// One row of `STATS learned`.
+package struct LearnedStatistics: Sendable {
+    package let fingerprint: String
+    package let sqlstate: String
+    package let statement: String
+
+    package init(fingerprint: String, sqlstate: String, statement: String) {
+        self.fingerprint = fingerprint
+        self.sqlstate = sqlstate
+        self.statement = statement
+    }
+
+    /// What a settings file says to know it from the start.
+    var rule: String {
+        """
+        [[rule]]
+        name = "learned \(fingerprint)"
+        fingerprint = ["\(fingerprint)"]
+        route = "primary"
+        """
+    }
+}
+
 extension StatisticsTable {
+    /// `STATS learned`: a row a statement that a standby refused, with a rule that says the same.
+    package static func learned(_ statements: [LearnedStatistics]) -> StatisticsTable {
+        var table = StatisticsTable(columns: [
+            Column("fingerprint", .text), Column("sqlstate", .text), Column("statement", .text), Column("rule", .text),
+        ])
+        for statement in statements {
+            table.append([statement.fingerprint, statement.sqlstate, statement.statement, statement.rule])
+        }
+        return table
+    }
+
     /// `STATS statements`: a row a distinct statement.
     package static func statements(_ statements: [StatementStatistics]) -> StatisticsTable {
         var table = StatisticsTable(columns: [
