@@ -87,7 +87,9 @@ let tests: [Target] = [
     .testTarget(name: "SettingsTests", dependencies: ["Settings"], swiftSettings: house),
     .testTarget(name: "EventLoopTests", dependencies: ["EventLoop"], swiftSettings: house),
     .testTarget(name: "UpstreamTests", dependencies: ["Upstream", "TestKit"], swiftSettings: house),
-    .testTarget(name: "DaemonTests", dependencies: ["Daemon", "TestKit", "pointsman"], swiftSettings: house),
+    .testTarget(
+        name: "DaemonTests", dependencies: ["Daemon", "Routing", "Settings", "Telemetry", "TestKit", "pointsman"],
+        swiftSettings: house),
     .testTarget(name: "PointsmanClientTests", dependencies: ["PointsmanClient", "Wire"], swiftSettings: house),
     .testTarget(name: "MessageBoardTests", dependencies: ["MessageBoard"], swiftSettings: house),
     // Runs the message server too, which a build of all targets has made beside the tests. It is no dependency, so that
