@@ -2,9 +2,13 @@ import Glibc
 
 enum Clock {
     /// Monotonic nanoseconds.
-    static var now: UInt64 {
+    static var now: UInt64 { read(CLOCK_MONOTONIC) }
+    /// Nanoseconds of processor time that this thread has had: for work that waits for nothing.
+    static var processor: UInt64 { read(CLOCK_THREAD_CPUTIME_ID) }
+
+    private static func read(_ clock: clockid_t) -> UInt64 {
         var time = timespec()
-        clock_gettime(CLOCK_MONOTONIC, &time)
+        clock_gettime(clock, &time)
         return UInt64(time.tv_sec) &* 1_000_000_000 &+ UInt64(time.tv_nsec)
     }
 }
