@@ -71,6 +71,7 @@ import Testing
         for sql in ["SELECT * FROM \(view)", "TABLE pg_catalog.\(view)", "SELECT (SELECT count(*) FROM \(view) v)"] {
             #expect(judge.way(sql) == "primary function", "\(sql)")
             #expect(judge.statement(sql).decidingFunction?.name == view)
+            #expect(KnownFunctions.reason(of: view)?.hasPrefix("it calls pg_") == true)
             #expect(!judge.statement(sql).namesOnlyPureFunctions)
         }
         for sql in [

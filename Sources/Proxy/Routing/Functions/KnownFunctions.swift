@@ -28,7 +28,9 @@ enum KnownFunctions {
 
     /// Why a name is judged as it is, for people: looked up in the tables, not quick.
     static func reason(of name: String) -> String? {
-        if primaryViews.contains(name) { return "a view over functions that mean something only on the primary" }
+        if let views = PrimaryViews.all.first(where: { $0.names.contains(name) }) {
+            return reason(of: views.function).map { "it calls \(views.function): \($0)" }
+        }
         return FunctionGroup.all.first { $0.names.contains(name) }?.reason
     }
 

@@ -9,9 +9,14 @@ extension FunctionGroup {
             pg_file_rename pg_file_sync pg_file_unlink pg_file_write pg_logdir_ls
             """),
         .init(
+            .primaryOnly, module: "amcheck", "locks the table against writes, which a standby refuses",
+            """
+            bt_index_parent_check
+            """),
+        .init(
             .harmless, module: "amcheck", "checks pages as the server that answers has them",
             """
-            bt_index_check bt_index_parent_check verify_heapam
+            bt_index_check verify_heapam
             """),
         .init(.pure, module: "btree_gin", "what its indexes call", "gin_enum_cmp gin_numeric_cmp"),
         .init(
