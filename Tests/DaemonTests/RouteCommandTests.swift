@@ -61,7 +61,7 @@ struct RouteCommandTests {
         (
             "WITH d AS (DELETE FROM x RETURNING *) SELECT * FROM d",
             "a write, to pool \"primary\": a statement inside it writes"
-        ), ("TABLE pg_sequences", "a write, to pool \"primary\": pg_sequences: a view over functions"),
+        ), ("TABLE pg_sequences", "a write, to pool \"primary\": pg_sequences: it calls pg_sequence_last_value"),
         ("SELECT nextval('s')", "a write, to pool \"primary\": nextval: a sequence's state"),
         ("SELEC 1", "not parsed, to pool \"primary\": syntax error at or near \"SELEC\""),
         ("LISTEN x", "refused with 0A000: LISTEN and UNLISTEN need"),
