@@ -132,7 +132,7 @@ struct FunctionSurvey: Sendable {
         try script(attempts, measured: node == .primary).write(toFile: file, atomically: false, encoding: .utf8)
         let result = try TestKit.run(
             "\(cluster.variable("PGBIN"))/psql", ["-X", "-q", "-A", "-t", "-d", conninfo(cluster, node), "-f", file],
-            within: .seconds(90))
+            within: .seconds(120))
         guard result.code == 0 else { throw TestFailure("\(node): \(result.errorOutput.suffix(2000))") }
         return outcomes(result.output)
     }
@@ -141,7 +141,7 @@ struct FunctionSurvey: Sendable {
     /// the traces.
     private static func script(_ attempts: [Attempt], measured: Bool) -> String {
         var lines = [
-            "SET statement_timeout = '5s'; SET lock_timeout = '2s'; SET client_min_messages = error;",
+            "SET statement_timeout = '20s'; SET lock_timeout = '5s'; SET client_min_messages = error;",
             // A module's settings appear with its library; here at the start, so that no call seems to change them.
             "SELECT format('LOAD %L', probin) FROM pg_proc WHERE probin IS NOT NULL GROUP BY probin \\gexec",
         ]

@@ -89,6 +89,17 @@ struct FunctionSurveyTests {
         #expect(refused.count > 50)
     }
 
+    @Test func whatAStandbyRefusesToPlanIsKnown() throws {
+        let rows = try survey.sql(
+            "SELECT proname FROM survey.callable GROUP BY proname HAVING bool_and(provolatile <> 'v')")
+        let planned = Set(rows.map { $0[0] })
+        let refused = survey.attempts.filter {
+            // What runs SQL is not refused for itself.
+            !$0.isAlwaysMade && planned.contains($0.name) && survey.standby[$0.key]?.isRefusedByStandby == true
+        }
+        #expect(Set(refused.map(\.name)) == KnownFunctions.refusedWhenPlanned)
+    }
+
     @Test func whatRunsOnThePrimaryAloneIsThePrimarys() {
         var compared = 0
         for attempt in survey.attempts {

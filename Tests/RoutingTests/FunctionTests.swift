@@ -159,6 +159,15 @@ import Testing
         #expect(judge.way(form.replacing("@", with: "pg_advisory_lock(1)")) == way)
     }
 
+    /// The planner runs it, although EXPLAIN does not.
+    @Test(arguments: ["EXPLAIN SELECT @", "EXPLAIN VERBOSE SELECT * FROM t WHERE a = @"])
+    func aCallThatIsNotVolatileRunsWhenItIsPlanned(_ form: String) {
+        for name in KnownFunctions.refusedWhenPlanned {
+            #expect(judge.way(form.replacing("@", with: "\(name)('0/0')")) == "primary function")
+            #expect(judge.way(form.replacing("@", with: "app.\(name)('0/0')")) == "standby classifier")
+        }
+    }
+
     @Test(arguments: [
         ("nextval", "primary function"), ("pg_catalog.nextval", "primary function"), ("NextVal", "primary function"),
         ("\"nextval\"", "primary function"), ("\"NextVal\"", "standby classifier"), ("app.nextval", "primary function"),

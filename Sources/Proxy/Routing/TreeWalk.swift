@@ -243,7 +243,7 @@ struct TreeWalk {
         let meaning = KnownFunctions.meaning(of: name)
         // The planner runs what is not volatile, so EXPLAIN does too.
         if meaning != .pure { facts.namesImpureFunction = true }
-        guard runsItsParts else { return }
+        guard runsItsParts || KnownFunctions.isRefusedWhenPlanned(name) else { return }
         switch meaning {
         case .pure, .harmless: break
         case .unknown: facts.namesUnknownFunction = true

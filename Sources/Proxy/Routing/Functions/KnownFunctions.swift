@@ -34,6 +34,12 @@ enum KnownFunctions {
         return FunctionGroup.all.first { $0.names.contains(name) }?.reason
     }
 
+    /// Whether a standby refuses even to plan a call: the planner runs what is not volatile, to fold it or to estimate rows, and
+    /// so does a plain EXPLAIN.
+    static func isRefusedWhenPlanned(_ name: QualifiedName) -> Bool {
+        (name.schema.isEmpty || isSystemSchema(name.schema)) && refusedWhenPlanned.contains(name.name)
+    }
+
     /// Whether a text that was not parsed must not call it.
     static func isRefusedUnparsed(_ name: String) -> Bool {
         let meaning = meanings[name]
@@ -60,6 +66,11 @@ enum KnownFunctions {
         }
         return meanings
     }()
+
+    /// Those of `primaryOnly` that a standby refuses and that are not volatile; FunctionSurveyTests finds the same.
+    static let refusedWhenPlanned: Set = [
+        "pg_current_xact_id", "pg_replication_origin_oid", "pg_walfile_name", "pg_walfile_name_offset", "txid_current",
+    ]
 
     private static let primaryViews = Set(PrimaryViews.names)
 }

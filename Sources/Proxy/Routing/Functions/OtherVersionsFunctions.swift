@@ -18,6 +18,12 @@ extension FunctionGroup {
             pg_set_relation_stats pg_stat_reset_backend_stats pg_sync_replication_slots
             """),
         .init(
+            .primaryOnly, "PostgreSQL 16 to 18: what only the primary counts of a table",
+            """
+            pg_stat_get_total_analyze_time pg_stat_get_total_autoanalyze_time pg_stat_get_total_autovacuum_time
+            pg_stat_get_total_vacuum_time pg_stat_get_tuples_newpage_updated
+            """),
+        .init(
             .harmless, "PostgreSQL 16 to 18: random, the clock, or the session",
             """
             array_sample array_shuffle random_normal system_user uuidv4 uuidv7
