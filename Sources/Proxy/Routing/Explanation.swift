@@ -80,6 +80,7 @@ extension Judge {
         case .unparsed: return statement.unparsedCause?.text
         case .function:
             guard let function = statement.decidingFunction else { return nil }
+            if statement.readsSequence { return "\(function): a sequence, read like a table, runs ahead on a standby" }
             return "\(function): \(KnownFunctions.reason(of: function.name) ?? "it writes")"
         case .rule: return decision.rule.map { "rule \"\(rules.rules[$0].name)\"" }
         case .hint: return "the request asks for it"

@@ -4,7 +4,7 @@ struct FieldNumbers: Sendable {
     let stmts, rawStmt: UInt32
     let listItems, string: UInt32
     let schemaName, relationName, persistence: UInt32
-    let functionName, functionArguments: UInt32
+    let functionName, functionArguments, columnFields: UInt32
     let parameterNumber: UInt32
     let constantBoolean, constantString, booleanValue, castArgument, argumentName, argumentValue: UInt32
     let withNames, withIsRecursive, commonTableName: UInt32
@@ -36,6 +36,7 @@ struct FieldNumbers: Sendable {
         persistence = number("RangeVar.relpersistence")
         functionName = number("FuncCall.funcname")
         functionArguments = number("FuncCall.args")
+        columnFields = number("ColumnRef.fields")
         parameterNumber = number("ParamRef.number")
         constantBoolean = number("AConst.boolval")
         constantString = number("AConst.sval")

@@ -9,7 +9,7 @@ struct Grammar: Sendable {
     /// What the walk does when it meets a message of a type.
     enum Meeting: UInt8 {
         case descend, skip
-        case node, name, tableName, functionCall, parameter
+        case node, name, tableName, columnName, functionCall, parameter
         case withClause, rowLock, intoClause, execute
         /// select, insert, …: may carry a WITH whose names hide tables.
         case query
@@ -116,12 +116,12 @@ struct Grammar: Sendable {
         var meetings = [Meeting](repeating: .descend, count: ids.count)
         let special: [(Meeting, [String])] = [
             (.node, ["Node"]), (.name, ["String"]), (.tableName, ["RangeVar"]), (.functionCall, ["FuncCall"]),
-            (.parameter, ["ParamRef"]),
+            (.parameter, ["ParamRef"]), (.columnName, ["ColumnRef"]),
             (.withClause, ["WithClause"]), (.rowLock, ["LockingClause"]), (.intoClause, ["IntoClause"]),
             (.execute, ["ExecuteStmt"]), (.query, queries),
             // Nothing below these is a table or a call: names, constants, and type modifiers, which PostgreSQL insists are
             // constants too.
-            (.skip, ["AConst", "ColumnRef", "Alias", "TypeName", "RoleSpec"]),
+            (.skip, ["AConst", "Alias", "TypeName", "RoleSpec"]),
         ]
         for (meeting, names) in special {
             for name in names {

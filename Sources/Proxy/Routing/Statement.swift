@@ -75,6 +75,8 @@ package final class Statement {
     package let reason: RouteReason
     /// The function that made it a write, or the system view that calls one, when reason is `function`.
     package let decidingFunction: QualifiedName?
+    /// What is named there is a sequence that is read like a table, or its column.
+    package let readsSequence: Bool
     /// Tables, views and sequences, each once, in the order of the text's grammar; names of CTEs are none.
     package let tables: [QualifiedName]
     /// Functions called by name, each once.
@@ -120,6 +122,7 @@ package final class Statement {
             facts.unparsedCause != nil
             ? .unparsed : facts.primaryFunction != nil && !facts.writes ? .function : .classifier
         decidingFunction = facts.primaryFunction
+        readsSequence = facts.readsSequence
         tables = facts.tables.names
         functions = facts.functions.names
         schemas = facts.schemas
@@ -182,6 +185,8 @@ struct StatementFacts {
     var writes = false
     /// Or a system view that calls one.
     var primaryFunction: QualifiedName?
+    /// The name above is of a sequence that is read like a table, or of its column.
+    var readsSequence = false
     var tables = NameList()
     var functions = NameList()
     var schemas: [String] = []

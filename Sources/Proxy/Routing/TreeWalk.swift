@@ -120,6 +120,7 @@ struct TreeWalk {
         case .parameter:
             let number = ProtobufMessage(bytes).number(grammar.fields.parameterNumber)
             facts.parameterCount = max(facts.parameterCount, Int(Int32(truncatingIfNeeded: number)))
+        case .columnName: columnName(ProtobufMessage(bytes))
         case .functionCall:
             functionCall(ProtobufMessage(bytes))
             push(message, bytes, scope)
@@ -181,9 +182,30 @@ struct TreeWalk {
             schema: schema.map { String(decoding: $0, as: UTF8.self) } ?? "",
             name: String(decoding: name, as: UTF8.self))
         facts.tables.add(table)
+        if Sequence.isNamed(name), !isTarget(field, of: parent) { noteSequence(table) }
         guard name.starts(with: TreeWalk.systemPrefix), KnownFunctions.isPrimaryView(table) else { return }
         facts.namesImpureFunction = true
         if runsItsParts, facts.primaryFunction == nil { facts.primaryFunction = table }
+    }
+
+    /// A sequence's columns have names that few other tables use.
+    private mutating func columnName(_ column: ProtobufMessage) {
+        var last: ProtobufField?
+        var reader = ProtobufReader(column.bytes)
+        while let field = reader.next() {
+            if field.number == grammar.fields.columnFields { last = field }
+        }
+        guard let node = last.flatMap({ ProtobufMessage($0.bytes).content }), node.number == grammar.stringNode,
+            let name = ProtobufMessage(node.bytes).field(grammar.fields.string)?.bytes, Sequence.hasColumn(name)
+        else { return }
+        noteSequence(QualifiedName(name: String(decoding: name, as: UTF8.self)))
+    }
+
+    private mutating func noteSequence(_ name: QualifiedName) {
+        facts.namesImpureFunction = true
+        guard runsItsParts, facts.primaryFunction == nil else { return }
+        facts.primaryFunction = name
+        facts.readsSequence = true
     }
 
     /// Of every system view's name: most tables need no look-up.
