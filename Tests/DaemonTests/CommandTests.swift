@@ -72,6 +72,16 @@ struct CommandTests {
         }
     }
 
+    @Test func checkListsEverySetting() throws {
+        let result = try pointsman("check", "--reference")
+        #expect(result.code == 0 && result.errorOutput.isEmpty)
+        for word in ["## `[[rule]]`", "| `max_lag` |", "| `statement_cache` |", "A reload does not change it"] {
+            #expect(result.output.contains(word), "\(word)")
+        }
+        #expect(try pointsman("check").code == 64)
+        #expect(try pointsman("check", "--reference", "x.toml").code == 64)
+    }
+
     @Test func checkRunsTheExpectations() throws {
         let file = try settings("[[expect]]\nsql = \"DELETE FROM x\"\npool = \"standby\"\n")
         let result = try pointsman("check", file.file)

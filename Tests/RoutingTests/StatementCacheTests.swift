@@ -36,6 +36,20 @@ import Testing
         #expect(counters.bytes > bound / 2)
     }
 
+    /// A reload may make it smaller: it shrinks as other statements come, and holds the new bound then.
+    @Test func theBoundMayChange() throws {
+        let judge = try Judge(.usual(), cacheBytes: 1 << 20)
+        for number in 0..<1500 { _ = judge.statement("SELECT \(number)") }
+        #expect(judge.cacheCounters.statements == 1500)
+        judge.limitCache(toBytes: 64 << 10)
+        for number in 0..<20 { _ = judge.statement("SELECT 'more', \(number)") }
+        #expect(judge.cacheCounters.bytes <= 64 << 10)
+        #expect(judge.cacheCounters.statements > 50)
+        judge.limitCache(toBytes: 1 << 20)
+        for number in 0..<1500 { _ = judge.statement("SELECT \(number)") }
+        #expect(judge.cacheCounters.statements > 1400)
+    }
+
     @Test func whatIsUsedStays() throws {
         let judge = try Judge(.usual(), cacheBytes: 100_000)
         let kept = judge.statement("SELECT 'kept'")

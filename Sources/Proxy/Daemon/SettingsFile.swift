@@ -9,6 +9,9 @@ package enum SettingsFile {
         case refused([String])
     }
 
+    /// Every setting, as Markdown.
+    package static var reference: String { Settings.reference() }
+
     /// - Parameters:
     ///   - path: the file.
     ///   - running: the settings in force; what a reload cannot change is refused then.

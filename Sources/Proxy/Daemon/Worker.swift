@@ -240,6 +240,7 @@ final class Worker {
         }
         snapshot = next
         judge.replaceRules(by: next.rules)
+        judge.limitCache(toBytes: settings.server.statementCacheBytes)
         for (pool, settings) in zip(pools, settings.pools) { pool.adopt(settings) }
         drain.timeout = UInt64(settings.server.drainTimeoutMilliseconds) * 1_000_000
         counters.add(.reloads)

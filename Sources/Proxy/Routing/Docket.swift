@@ -22,6 +22,8 @@ struct Docket: ~Copyable {
         generation += 1
     }
 
+    mutating func limitCache(toBytes bytes: Int) { cache.maximumBytes = bytes }
+
     mutating func learn(_ statement: Statement, sqlstate: String) -> Bool {
         guard statement.access == .read, learned.learn(statement, sqlstate: sqlstate) else { return false }
         generation += 1

@@ -27,6 +27,9 @@ package final class Judge {
     package var hits: [UInt64] { docket.hits }
     package var cacheCounters: StatementCacheCounters { docket.cache.counters }
 
+    /// The statements seen may take about this much memory from now on; what is too much goes as others come.
+    package func limitCache(toBytes bytes: Int) { docket.limitCache(toBytes: bytes) }
+
     package var learned: LearnedStatements { docket.learned }
 
     /// A standby refused a statement that was judged a read: from now on it goes to the primary.

@@ -20,7 +20,11 @@ struct StatementCache: ~Copyable {
         var wasUsed: Bool
     }
 
-    private let maximumBytes: Int
+    /// More than the heaviest statement can need, so that the bound holds; not many, so that a cache that was made smaller
+    /// shrinks with each insertion instead of stopping the loop at once.
+    private static let evictionsAtOnce = 128
+
+    var maximumBytes: Int
     private let seed: UInt64
     private var buckets: [Int32]
     private var entries: [Entry] = []
@@ -61,7 +65,9 @@ struct StatementCache: ~Copyable {
     mutating func insert(_ statement: Statement, hash: UInt64) {
         let weight = statement.weight
         guard weight <= maximumBytes else { return }
-        while counters.bytes + weight > maximumBytes, counters.statements > 0 { evictOne() }
+        for _ in 0..<Self.evictionsAtOnce where counters.bytes + weight > maximumBytes && counters.statements > 0 {
+            evictOne()
+        }
         if counters.statements >= buckets.count { grow() }
         let bucket = Int(truncatingIfNeeded: hash) & (buckets.count - 1)
         let entry = Entry(

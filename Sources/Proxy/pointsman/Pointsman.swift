@@ -28,10 +28,17 @@ struct Check: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Check a settings file: its words, its rules, its expectations.")
 
+    @Flag(help: "Print every setting that a file may have, as Markdown, and check nothing.")
+    var reference = false
     @Argument(help: "The settings file.")
-    var file: String
+    var file: String?
+
+    func validate() throws {
+        guard reference != (file != nil) else { throw ValidationError("name a settings file, or ask for --reference") }
+    }
 
     func run() throws {
+        guard let file else { return print(SettingsFile.reference, terminator: "") }
         switch SettingsFile.check(file) {
         case .ready(let snapshot):
             let settings = snapshot.settings
