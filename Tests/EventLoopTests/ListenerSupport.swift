@@ -54,6 +54,7 @@ func exhaustDescriptors(reserveIsLost: Bool) throws {
         onTurnedAway: { descriptor in
             farewells += 1
             send("full", to: descriptor)
+            if farewells == 8 { loop.stop() }
         },
         onAccept: { descriptor in
             accepted += 1
@@ -75,10 +76,12 @@ func exhaustDescriptors(reserveIsLost: Bool) throws {
     }
     for client in clients { try #require(try withAddress(path) { connect(client, $0, $1) } == 0) }
 
-    let wait = 200 * millisecond
+    // Whoever is told so is told at once; a machine with much to do may take its time all the same.
+    let wait = (reserveIsLost ? 200 : 20_000) * millisecond
     let timer = DeadlineTimer(loop: loop) { loop.stop() }
     timer.set(at: loop.now + wait)
     runUntilStopped(loop)
+    timer.clear()
     #expect(accepted == 0)
     if reserveIsLost {
         // It waits between its tries: a loop that turns and turns would have tried thousands of times.
@@ -86,7 +89,8 @@ func exhaustDescriptors(reserveIsLost: Bool) throws {
         #expect(listener.rests <= 2 * wait / Listener.rest)
         #expect(listener.turnedAway <= 1)
     } else {
-        #expect(listener.rests == 0)
+        // Hardly ever: a thread of the runtime may take the reserve's descriptor in the moment when it is free.
+        #expect(listener.rests <= 2)
         #expect(farewells == clients.count)
         #expect(listener.turnedAway == UInt64(clients.count))
         #expect(clients.allSatisfy { receive(from: $0) == "full" })
