@@ -79,7 +79,7 @@ let app: [Target] = [
 // MARK: Tests: one folder per module, DaemonTests against real servers.
 
 let tests: [Target] = [
-    .target(name: "TestKit", path: "Tests/TestKit", swiftSettings: house),
+    .target(name: "TestKit", dependencies: ["CLibPQ"], path: "Tests/TestKit", swiftSettings: house),
     .testTarget(name: "WireTests", dependencies: ["Wire"], swiftSettings: house),
     .testTarget(name: "RoutingTests", dependencies: ["Routing"], swiftSettings: house),
     .testTarget(name: "MachinesTests", dependencies: ["Machines"], swiftSettings: house),
