@@ -30,6 +30,8 @@ struct TreeWalk {
     /// A relation is created as temporary, by a word or by the schema pg_temp.
     private(set) var createsTemporary = false
     private(set) var hasInto = false
+    private var sequenceColumn: QualifiedName?
+    private var namesOtherColumn = false
     /// Too deep, or bytes that make no sense: the facts are not complete.
     private(set) var isIncomplete = false
 
@@ -52,6 +54,7 @@ struct TreeWalk {
             step(top)
             if isIncomplete { return }
         }
+        if let sequenceColumn, !namesOtherColumn { noteSequence(sequenceColumn) }
     }
 
     /// Reads one field of the innermost message, and goes into it when it holds a message.
@@ -188,7 +191,7 @@ struct TreeWalk {
         if runsItsParts, facts.primaryFunction == nil { facts.primaryFunction = table }
     }
 
-    /// A sequence's columns have names that few other tables use.
+    /// A statement that names a sequence's columns and no others is most likely of one.
     private mutating func columnName(_ column: ProtobufMessage) {
         var last: ProtobufField?
         var reader = ProtobufReader(column.bytes)
@@ -197,8 +200,11 @@ struct TreeWalk {
         }
         guard let node = last.flatMap({ ProtobufMessage($0.bytes).content }), node.number == grammar.stringNode,
             let name = ProtobufMessage(node.bytes).field(grammar.fields.string)?.bytes, Sequence.hasColumn(name)
-        else { return }
-        noteSequence(QualifiedName(name: String(decoding: name, as: UTF8.self)))
+        else {
+            namesOtherColumn = true
+            return
+        }
+        if sequenceColumn == nil { sequenceColumn = QualifiedName(name: String(decoding: name, as: UTF8.self)) }
     }
 
     private mutating func noteSequence(_ name: QualifiedName) {

@@ -5,7 +5,7 @@ extension FunctionGroup {
         .init(
             .harmless, "random, or the clock at the moment of the call",
             """
-            clock_timestamp gen_random_uuid random setseed timeofday
+            clock_timestamp gen_random_uuid random timeofday
             """),
         .init(.harmless, "waits", "pg_sleep pg_sleep_for pg_sleep_until"),
         .init(

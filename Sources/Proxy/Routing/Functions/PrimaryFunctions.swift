@@ -16,6 +16,7 @@ extension FunctionGroup {
             pg_advisory_xact_lock pg_advisory_xact_lock_shared pg_try_advisory_xact_lock
             pg_try_advisory_xact_lock_shared
             """),
+        .init(.primaryOnly, "leaves a seed behind in the session: its next random numbers depend on it", "setseed"),
         .init(
             .primaryOnly, "a sequence's state, or the session's last value of one",
             """
