@@ -27,6 +27,13 @@ struct HostileSQLTests {
         Text("unions", "SELECT 1" + times(5000, " UNION SELECT 1")),
         Text("joins", "SELECT 1 FROM a" + times(3000, " CROSS JOIN a")),
         Text("subselects", "SELECT " + times(1500, "(SELECT ") + "1" + times(1500, ")")),
+        Text("subselects of columns", times(40, "(SELECT ") + "1" + times(7000, ",a") + times(40, ")")),
+        Text("subselects in FROM", "SELECT FROM " + times(900, "(SELECT FROM ") + "a" + times(900, ")a")),
+        Text("WITH in WITH", times(800, "WITH a AS(") + "TABLE a" + times(800, ")TABLE a")),
+        Text("statements of 10,000", times(10_000, "SELECT 1;")),
+        Text("carriage returns", "SELECT 1" + times(15_000, "\r")),
+        Text("Unicode names", "SELECT " + times(3000, "U&\"a\"")),
+        Text("big parameters", "SELECT 1" + times(1000, ",$2147483647")),
         Text("parentheses", "SELECT " + times(100_000, "(")), Text("a megabyte of parentheses", times(1_000_000, "(")),
         Text("closed parentheses", "SELECT " + times(9000, "(") + "1" + times(9000, ")")),
         Text("cases", "SELECT " + times(1500, "CASE WHEN true THEN ") + "1" + times(1500, " END")),
@@ -88,6 +95,30 @@ struct HostileSQLTests {
         }
         #expect(daemon.process.poll() == nil)
         try client.expectAlive()
+    }
+
+    /// What a long text hides is refused here, or, behind a semicolon, by the server: its extended protocol takes one statement.
+    @Test func lengthHidesNothing() throws {
+        let daemon = try DaemonProcess()
+        let client = try daemon.client()
+        let comment = "/* \(Self.times(17_000, "x")) */"
+        for sql in [
+            "\(comment) SET work_mem = 65", "SELECT set_config('work_mem', '65', false) \(comment)",
+            "SELECT U&\"set!005fconfig\" UESCAPE '!' ('work_mem', '65', false) \(comment)",
+            "SELECT E'a' -- '\n'\\'', set_config('work_mem', '65', false) \(comment)",
+            "SELECT 1 INTO TEMP TABLE hidden \(comment)", "EXPLAIN (ANALYZE) (SELECT 1 INTO TEMP hidden) \(comment)",
+        ] {
+            #expect(try client.query(sql).sqlstate == "0A000", "\(sql.prefix(60))")
+        }
+        for sql in ["SELECT 1 \(comment); SET work_mem = 65", "SELECT $$;$$ \(comment); COMMIT; DISCARD ALL"] {
+            #expect(try client.query(sql).sqlstate == "42601", "\(sql.prefix(60))")
+        }
+        // Nothing of it stayed behind, whichever connection answers.
+        for _ in 0..<8 {
+            let left = try client.query(
+                "SELECT current_setting('work_mem'), to_regclass('pg_temp.hidden')", options: "@route=primary")
+            #expect(left.rows == [["4MB", nil]])
+        }
     }
 
     /// The cache of verdicts is bounded in bytes, however many different texts come.

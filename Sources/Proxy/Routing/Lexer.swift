@@ -7,10 +7,11 @@ struct Lexer {
     enum Token: Equatable {
         /// An identifier or keyword, without its quotes; `Lexer.text` reads it.
         case word(Word)
-        /// U&"…": an identifier whose letters may be written as escapes.
+        /// U&"…", with its UESCAPE: an identifier whose letters may be written as escapes.
         case escapedWord
         case semicolon
         case openParenthesis
+        case closeParenthesis
         /// Anything else: strings, numbers, operators, punctuation.
         case other
     }
@@ -38,6 +39,7 @@ struct Lexer {
         switch first {
         case UInt8(ascii: ";"): position += 1; return .semicolon
         case UInt8(ascii: "("): position += 1; return .openParenthesis
+        case UInt8(ascii: ")"): position += 1; return .closeParenthesis
         case UInt8(ascii: "'"): string(escapes: false); return .other
         case UInt8(ascii: "\""): return .word(quotedName())
         case UInt8(ascii: "$"): dollar(); return .other
@@ -67,11 +69,29 @@ struct Lexer {
                 return .other
             }
             _ = quotedName()
+            skipEscapeCharacter()
             return .escapedWord
         }
         let start = position
         while position < text.count, Lexer.continuesName(byte()) { position += 1 }
         return .word(Word(start: start, count: position - start, isQuoted: false))
+    }
+
+    /// UESCAPE and any form of a string belong to the name before them.
+    private mutating func skipEscapeCharacter() {
+        let end = position
+        skipBlank()
+        let start = position
+        while position < text.count, position - start < 8, Lexer.continuesName(byte()) { position += 1 }
+        let word = Word(start: start, count: position - start, isQuoted: false)
+        skipBlank()
+        guard isWord(word, "uescape") else {
+            position = end
+            return
+        }
+        let isEscaped = byte() | 0x20 == UInt8(ascii: "e") && byte(1) == UInt8(ascii: "'")
+        if isEscaped { position += 1 }
+        if byte() == UInt8(ascii: "'") { string(escapes: isEscaped) } else if byte() == UInt8(ascii: "$") { dollar() }
     }
 
     /// The word as PostgreSQL folds it (in ASCII, as it does in UTF-8 databases); at most 64 bytes, as no name is longer.
@@ -84,6 +104,17 @@ struct Lexer {
         guard word.count == name.utf8CodeUnitCount, !word.isQuoted else { return false }
         return name.withUTF8Buffer { known in
             known.indices.allSatisfy { Lexer.folded(text[word.start + $0]) == known[$0] }
+        }
+    }
+
+    /// Compares as PostgreSQL folds it.
+    func begins(_ word: Word, with prefix: StaticString) -> Bool {
+        guard word.count >= prefix.utf8CodeUnitCount else { return false }
+        return prefix.withUTF8Buffer { known in
+            known.indices.allSatisfy { index in
+                let byte = text[word.start + index]
+                return (word.isQuoted ? byte : Lexer.folded(byte)) == known[index]
+            }
         }
     }
 

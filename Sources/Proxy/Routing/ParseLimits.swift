@@ -11,4 +11,6 @@ package enum ParseLimits {
     static let commentDepth = 64
     /// Messages of the parse tree inside each other; two or three for each level of an expression.
     static let depth = 32 * 1024
+    /// How many parentheses may be open where a SELECT stands, for a text to be normalised.
+    static let normalisedSelectDepth = 8
 }

@@ -63,8 +63,10 @@ enum Parser {
         return withCString(sql) { cpgquery_fingerprint($0, &fingerprint) } ? fingerprint : nil
     }
 
+    /// nil too when it would take too long.
     static func normalised(_ sql: UnsafeRawBufferPointer) -> [UInt8]? {
-        withCString(sql) { text in
+        guard TextCost.allowsNormalising(sql) else { return nil }
+        return withCString(sql) { text in
             guard let normalised = cpgquery_normalise(text) else { return nil }
             defer { cpgquery_text_free(normalised) }
             return Array(UnsafeRawBufferPointer(start: normalised, count: strlen(normalised)))

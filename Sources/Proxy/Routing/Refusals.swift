@@ -53,7 +53,8 @@ extension Refusal {
     }
 
     static let unreadableName = session(
-        "the text was not parsed and calls a function by a name in Unicode escapes; write the name plainly")
+        "the text was not parsed, and a name in Unicode escapes in it may be that of something that is refused; write the "
+            + "name plainly")
 
     static let savepointOutside = Refusal(
         "25P01", "savepoints exist only in a transaction; send it between BEGIN and COMMIT")

@@ -153,8 +153,9 @@ package final class Statement {
         return fingerprint
     }
 
-    /// The text with its constants replaced by `$n`, which regular expressions and logs see. Of a text that was not parsed:
-    /// the text itself, at most its first ParseLimits.textBytes bytes.
+    /// The text with its constants replaced by `$n`, which regular expressions and logs see. Of a text that was not parsed, or
+    /// has selects inside each other more than ParseLimits.normalisedSelectDepth deep: the text itself, at most its first
+    /// ParseLimits.textBytes bytes.
     package var normalisedBytes: [UInt8] {
         if let cachedNormalised { return cachedNormalised }
         let bytes = (isUnparsed ? nil : Parser.normalised(text)) ?? Array(text.prefix(ParseLimits.textBytes))

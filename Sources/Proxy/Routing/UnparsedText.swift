@@ -1,23 +1,22 @@
 // What can be told of a text that was not parsed: enough that its length or its form cannot smuggle in what is refused.
+// Where words leave it open what a command does, it is refused: all of this concerns texts that are very long or very odd.
+// A second statement behind a semicolon is not looked for: libpq's extended protocol runs none (42601).
 
 enum UnparsedText {
-    /// Refuses by the first keyword, and by calls of functions that change a session.
+    /// Refuses by a command's first words, and by calls of functions that change a session.
     static func judge(_ text: UnsafeRawBufferPointer, _ facts: inout StatementFacts) {
         var lexer = Lexer(text)
-        var words = Words()
+        var words = CommandWords()
         var isBlank = true
         var previous = Lexer.Token.other
         while let token = lexer.next() {
             if token != .semicolon { isBlank = false }
-            switch token {
-            case .word(let word): words.note(word, in: lexer)
-            case .openParenthesis: call(of: previous, in: lexer, &facts)
-            case .escapedWord, .semicolon, .other: words.noteOther()
-            }
+            if token == .openParenthesis { call(of: previous, in: lexer, &facts) }
+            words.note(token, in: lexer)
             previous = token
         }
         if isBlank { return facts.refuse(.empty) }
-        if let refusal = refusal(words) { facts.refuse(refusal) }
+        if let refusal = words.refusal { facts.refuse(refusal) }
     }
 
     private static func call(of name: Lexer.Token, in lexer: Lexer, _ facts: inout StatementFacts) {
@@ -29,76 +28,147 @@ enum UnparsedText {
             guard KnownFunctions.isRefusedUnparsed(name) else { return }
             facts.refuse(name == "set_config" ? .setConfig : .sessionLock)
         case .escapedWord: facts.refuse(.unreadableName)
-        case .openParenthesis, .semicolon, .other: break
+        case .openParenthesis, .closeParenthesis, .semicolon, .other: break
         }
     }
+}
 
-    /// The words of the beginning, and those further on that a command's form hangs on.
-    private struct Words {
-        var head: [String] = []
-        var hasHold = false
-        var hasClientStream = false
-        var createsTemporary = false
-        /// How much of INTO TEMP name was just read.
-        private var intoTemporary = 0
-
-        mutating func note(_ word: Lexer.Word, in lexer: Lexer) {
-            if head.count < 6 { head.append(lexer.text(of: word)) }
-            if lexer.isWord(word, "hold") { hasHold = true }
-            if lexer.isWord(word, "stdin") || lexer.isWord(word, "stdout") { hasClientStream = true }
-            noteInto(word, lexer)
-        }
-
-        mutating func noteOther() { intoTemporary = 0 }
-
-        /// SELECT … INTO TEMP name. A table that is called temp, as in INSERT INTO temp VALUES, is none.
-        private mutating func noteInto(_ word: Lexer.Word, _ lexer: Lexer) {
-            if lexer.isWord(word, "into") {
-                intoTemporary = 1
-            } else if intoTemporary == 1, lexer.isWord(word, "temp") || lexer.isWord(word, "temporary") {
-                intoTemporary = 2
-            } else if intoTemporary == 1, lexer.isWord(word, "local") || lexer.isWord(word, "global") {
-                intoTemporary = 1
-            } else {
-                if intoTemporary == 2, !head.contains("insert"), !Words.insertSources.contains(lexer.text(of: word)) {
-                    createsTemporary = true
-                }
-                intoTemporary = 0
-            }
-        }
-
-        /// What follows the table of an INSERT.
-        private static let insertSources: Set<String> = [
-            "select", "values", "default", "as", "overriding", "with", "table",
-        ]
-
-        /// CREATE [OR REPLACE] [LOCAL | GLOBAL] TEMP.
-        var isCreateTemporary: Bool {
-            let skipped = ["create", "or", "replace", "local", "global"]
-            guard head.first == "create", let object = head.first(where: { !skipped.contains($0) }) else {
-                return false
-            }
-            return object == "temp" || object == "temporary"
-        }
+/// The words of a command's beginning, and those further on that its meaning hangs on.
+private struct CommandWords {
+    private struct Word {
+        var text: String
+        var isQuoted: Bool
     }
 
-    private static func refusal(_ words: Words) -> Refusal? {
-        let second = words.head.count > 1 ? words.head[1] : ""
-        switch words.head.first {
+    /// Without EXPLAIN and its options.
+    private var head: [Word] = []
+    private var isExplained = false
+    private var depth = 0
+    /// A dot, a sign or the like stands behind the second word.
+    private var hasSignBehindSecond = false
+    private var hasHold = false
+    private var hasClientStream = false
+    private var hasEscapedName = false
+    private var namesTemporarySchema = false
+    private var executes = false
+    /// Whether the word before was AS.
+    private var isAfterAs = false
+    private var target = Target.none
+    private var intoTemporary = false
+    private var intoUnreadable = false
+
+    /// How much of INTO [LOCAL | GLOBAL] TEMP name was just read.
+    private enum Target { case none, into, temporary }
+
+    mutating func note(_ token: Lexer.Token, in lexer: Lexer) {
+        if case .word(let word) = token {
+            return note(word, in: lexer)
+        }
+        if head.count == 2, token != .semicolon { hasSignBehindSecond = true }
+        if token == .openParenthesis { depth += 1 }
+        if token == .closeParenthesis { depth -= 1 }
+        if token == .escapedWord {
+            hasEscapedName = true
+            if target == .temporary { intoTemporary = true }
+            if target == .into { intoUnreadable = true }
+        }
+        isAfterAs = false
+        target = .none
+    }
+
+    private mutating func note(_ word: Lexer.Word, in lexer: Lexer) {
+        if head.count < 6, !head.isEmpty || !isOfExplain(word, lexer) {
+            head.append(Word(text: lexer.text(of: word), isQuoted: word.isQuoted))
+        }
+        if lexer.isWord(word, "hold") { hasHold = true }
+        if lexer.isWord(word, "stdin") || lexer.isWord(word, "stdout") { hasClientStream = true }
+        let isTemporarySchema = lexer.begins(word, with: "pg_temp")
+        if isTemporarySchema { namesTemporarySchema = true }
+        if isAfterAs, lexer.isWord(word, "execute") { executes = true }
+        isAfterAs = lexer.isWord(word, "as")
+        noteTarget(word, isTemporarySchema, lexer)
+    }
+
+    /// EXPLAIN does what the command behind it does: that one's words count.
+    private mutating func isOfExplain(_ word: Lexer.Word, _ lexer: Lexer) -> Bool {
+        guard isExplained else {
+            isExplained = lexer.isWord(word, "explain")
+            return isExplained
+        }
+        return depth > 0 || lexer.isWord(word, "analyze") || lexer.isWord(word, "analyse")
+            || lexer.isWord(word, "verbose")
+    }
+
+    /// A table that is called temp, as in INSERT INTO temp SELECT, is told by a reserved word behind it, which cannot be the
+    /// name of a temporary table.
+    private mutating func noteTarget(_ word: Lexer.Word, _ isTemporarySchema: Bool, _ lexer: Lexer) {
+        switch target {
+        case .none: break
+        case .into:
+            if isTemporarySchema { intoTemporary = true }
+            if lexer.isWord(word, "local") || lexer.isWord(word, "global") { return }
+            if lexer.isWord(word, "temp") || lexer.isWord(word, "temporary") {
+                target = .temporary
+                return
+            }
+        case .temporary:
+            if word.isQuoted || !CommandWords.reserved.contains(lexer.text(of: word)) { intoTemporary = true }
+        }
+        target = lexer.isWord(word, "into") ? .into : .none
+    }
+
+    private static let reserved: Set<String> = ["select", "default", "as", "with", "using"]
+
+    // MARK: The judgement
+
+    var refusal: Refusal? {
+        let second = word(1)
+        switch word(0) {
         case "begin", "start": return .begin
         case "commit", "end": return second == "prepared" ? .twoPhase : .commit
         case "abort": return .rollback
-        case "rollback": return second == "prepared" ? .twoPhase : words.head.contains("to") ? nil : .rollback
+        case "rollback":
+            return second == "prepared" ? .twoPhase : head.contains { $0.text == "to" } ? nil : .rollback
         case "prepare": return second == "transaction" ? .twoPhase : .prepare
         case "execute", "deallocate": return .prepare
-        case "set": return ["local", "transaction", "constraints"].contains(second) ? nil : .set
+        case "set": return set
         case "reset": return .set
         case "listen", "unlisten": return .listen
         case "discard": return .discard
         case "load": return .load
-        case "declare": return words.hasHold ? .cursorWithHold : nil
-        case "copy": return words.hasClientStream ? .copyFromClient : nil
-        default: return words.isCreateTemporary || words.createsTemporary ? .temporary : nil
+        case "declare": return hasHold ? .cursorWithHold : nil
+        case "copy": return hasClientStream ? .copyFromClient : nil
+        case "create", "alter":
+            if executes { return .prepare }
+            if isCreateTemporary || namesTemporarySchema { return .temporary }
+            return hasEscapedName ? .unreadableName : nil
+        // The heads of SELECT … INTO; none: EXPLAIN (SELECT …).
+        case "select", "with", "":
+            if intoTemporary { return .temporary }
+            return intoUnreadable ? .unreadableName : nil
+        default: return nil
         }
+    }
+
+    /// Empty when there are fewer, or a quoted name stands there.
+    private func word(_ index: Int) -> String {
+        head.count > index && !head[index].isQuoted ? head[index].text : ""
+    }
+
+    /// LOCAL, TRANSACTION and CONSTRAINTS are what they seem when a word follows: SET local.a = … sets local.a for the
+    /// session. Outside a transaction PostgreSQL itself says that they have no effect.
+    private var set: Refusal? {
+        guard ["local", "transaction", "constraints"].contains(word(1)), !hasSignBehindSecond,
+            !["to", "from"].contains(word(2))
+        else { return .set }
+        guard word(1) == "local", head.count > 2 else { return nil }
+        return word(2) == "names" || isProtectedSetting(head[2].text) ? .protectedSetting : nil
+    }
+
+    /// CREATE [OR REPLACE] [LOCAL | GLOBAL] TEMP.
+    private var isCreateTemporary: Bool {
+        let skipped = ["create", "or", "replace", "local", "global"]
+        guard let object = head.first(where: { !skipped.contains($0.text) })?.text else { return false }
+        return word(0) == "create" && (object == "temp" || object == "temporary")
     }
 }
