@@ -106,6 +106,18 @@ let bench: [Target] = [
         exclude: ["CEpoll", "allocations.c"], swiftSettings: house),
 ]
 
+// MARK: The fuzz target of deploy/fuzz, which sets POINTSMAN_FUZZ and the sanitizers' flags: no part of a plain build.
+
+let fuzz: [Target] =
+    Context.environment["POINTSMAN_FUZZ"] == nil
+    ? []
+    : [
+        // libFuzzer has the main function.
+        .executableTarget(
+            name: "Fuzz", dependencies: ["Routing"], path: "Tests/Fuzz",
+            swiftSettings: house + [.unsafeFlags(["-parse-as-library"])])
+    ]
+
 let package = Package(
     name: "pointsman",
     products: [
@@ -122,7 +134,7 @@ let package = Package(
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: []),
         .package(url: "https://github.com/hummingbird-project/swift-mustache", from: "2.1.1"),
     ],
-    targets: doors + leaves + daemon + app + tests + bench,
+    targets: doors + leaves + daemon + app + tests + bench + fuzz,
     swiftLanguageModes: [.v6],
     cxxLanguageStandard: .cxx17
 )

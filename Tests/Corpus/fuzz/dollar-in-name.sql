@@ -1,0 +1,1 @@
+SELECT x$$, set_config('a', 'b', false), y$$

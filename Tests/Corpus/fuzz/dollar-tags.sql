@@ -1,0 +1,1 @@
+SELECT $a$ $aa$a$, set_config('a', 'b', false)

@@ -1,0 +1,1 @@
+SELECT U&"a"U&"a"U&"a"U&"a"U&"a"U&"a"U&"a"U&"a"U&"a"U&"a"U&"a"U&"a"U&"a"U&"a"U&"a"U&"a"U&"a"U&"a"U&"a"U&"a"U&"a"U&"a"U&"a"U&"a"U&"a"U&"a"U&"a"U&"a"U&"a"U&"a"U&"a"U&"a"U&"a"U&"a"U&"a"U&"a"U&"a"U&"a"U&"a"U&"a"

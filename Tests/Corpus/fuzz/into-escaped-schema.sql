@@ -1,0 +1,1 @@
+SELECT 1 INTO U&"pg!005ftemp" UESCAPE '!'.x

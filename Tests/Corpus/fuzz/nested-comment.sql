@@ -1,0 +1,1 @@
+SELECT 1 /*/* */'*/ * pg_advisory_lock(1) /*'*/

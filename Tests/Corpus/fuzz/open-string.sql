@@ -1,0 +1,1 @@
+SELECT 'SET x = 1

@@ -1,0 +1,1 @@
+SET LOCAL NAMES 'latin1'

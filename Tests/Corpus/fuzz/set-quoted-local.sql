@@ -1,0 +1,1 @@
+SET "local".x TO 1

@@ -1,0 +1,1 @@
+SET transaction.x = 1

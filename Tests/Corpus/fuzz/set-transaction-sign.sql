@@ -1,0 +1,1 @@
+SET transaction= 1

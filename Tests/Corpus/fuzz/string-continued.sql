@@ -1,0 +1,2 @@
+SELECT E'a'
+'\'', set_config('a', 'b', false)

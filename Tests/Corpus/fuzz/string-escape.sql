@@ -1,0 +1,1 @@
+SELECT E'\\', set_config('a', 'b', false), ''

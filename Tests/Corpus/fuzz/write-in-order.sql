@@ -1,0 +1,1 @@
+SELECT 1 FROM t GROUP BY a HAVING bool_or(pg_try_advisory_xact_lock(1)) ORDER BY lastval()
