@@ -61,9 +61,11 @@ struct StatsTests {
         for _ in 0..<2 { _ = try client.query("SELECT 1/0") }
         _ = try client.query("SELEC 1 'a constant'")
         _ = try client.query("SELECT '" + String(repeating: "x", count: 20_000) + "'")
+        let deep = String(repeating: "(SELECT ", count: 20) + "'hidden'" + String(repeating: ")", count: 20)
+        try client.run("SELECT " + deep)
         let rows = try daemon.stats("statements")
         func row(_ word: String) -> [String: String]? { rows.first { $0["statement"]?.contains(word) == true } }
-        #expect(rows.count == 5, "\(rows)")
+        #expect(rows.count == 6, "\(rows)")
         let lists = try #require(row("WHERE oid IN"))
         #expect(lists["calls"] == "10" && lists["errors"] == "0" && lists["rows"] == "0", "\(lists)")
         #expect(lists["kind"] == "select" && lists["access"] == "read" && lists["pool"] == "standby", "\(lists)")
@@ -73,6 +75,7 @@ struct StatsTests {
         // What was not parsed cannot be told from its constants: it is counted, not shown.
         #expect(row("(not parsed)")?["errors"] == "1" && row("longer than")?["calls"] == "1", "\(rows)")
         #expect(!rows.contains { $0["statement"]?.contains("a constant") == true })
+        #expect(row("too deep")?["calls"] == "1" && row("hidden") == nil, "\(rows)")
         let mean = Int(lists["mean_us"] ?? "") ?? 0
         let total = Int(lists["total_us"] ?? "") ?? 0
         #expect(mean > 0 && total / 10 == mean && (Int(lists["max_us"] ?? "") ?? 0) >= mean, "\(lists)")

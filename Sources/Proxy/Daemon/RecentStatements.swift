@@ -125,6 +125,7 @@ extension Statement {
             case .syntax: "(not parsed)"
             }
         }
+        guard isNormalised else { return "(selects inside each other, too deep to be normalised)" }
         let limit = 1000
         guard normalisedBytes.count > limit else { return normalised }
         var end = limit

@@ -109,6 +109,7 @@ package final class Statement {
     /// The rules that may match it; valid while its generation is that of the rule set in force.
     var ruleMatch = StaticRuleMatch.none
     private var cachedNormalised: [UInt8]?
+    private var hasConstants = true
     private var cachedFingerprint: UInt64?
 
     init(_ facts: consuming StatementFacts, copying sql: UnsafeRawBufferPointer) {
@@ -158,9 +159,16 @@ package final class Statement {
     /// ParseLimits.textBytes bytes.
     package var normalisedBytes: [UInt8] {
         if let cachedNormalised { return cachedNormalised }
-        let bytes = (isUnparsed ? nil : Parser.normalised(text)) ?? Array(text.prefix(ParseLimits.textBytes))
+        let normalised = isUnparsed ? nil : Parser.normalised(text)
+        hasConstants = normalised == nil
+        let bytes = normalised ?? Array(text.prefix(ParseLimits.textBytes))
         cachedNormalised = bytes
         return bytes
+    }
+    /// Whether `normalised` has no constants: only then may people other than the statement's author see it.
+    package var isNormalised: Bool {
+        _ = normalisedBytes
+        return !hasConstants
     }
     package var normalised: String { String(decoding: normalisedBytes, as: UTF8.self) }
 

@@ -112,7 +112,9 @@ struct TreeWalk {
         case .descend: push(message, bytes, scope)
         case .skip: return
         case .name:
-            if isDDL, text(bytes, is: "pg_temp", in: grammar.fields.string) { createsTemporary = true }
+            if isDDL, let name = ProtobufMessage(bytes).field(grammar.fields.string), isTemporarySchema(name.bytes) {
+                createsTemporary = true
+            }
         case .node:
             guard let parent, frames[parent].earlierNames >= 0, field == grammar.fields.withNames else {
                 return push(message, bytes, scope)
@@ -177,7 +179,7 @@ struct TreeWalk {
         }
         if let schema {
             let isCreated = isDDL || parent.map { grammar.meeting(frames[$0].message) == .intoClause } ?? false
-            if isCreated, equal(schema, "pg_temp") { createsTemporary = true }
+            if isCreated, isTemporarySchema(schema) { createsTemporary = true }
         } else if !isTarget(field, of: parent), isHidden(name, scope) {
             return
         }
@@ -289,11 +291,12 @@ struct TreeWalk {
         one.count == other.count && one.elementsEqual(other)
     }
 
-    private func equal(_ bytes: UnsafeRawBufferPointer, _ word: StaticString) -> Bool {
-        word.withUTF8Buffer { equal(bytes, UnsafeRawBufferPointer($0)) }
+    /// pg_temp stands for the session's own pg_temp_N.
+    private func isTemporarySchema(_ name: UnsafeRawBufferPointer) -> Bool {
+        name.starts(with: TreeWalk.temporarySchema)
+            && (name.count == TreeWalk.temporarySchema.count
+                || name[TreeWalk.temporarySchema.count] == UInt8(ascii: "_"))
     }
 
-    private func text(_ bytes: UnsafeRawBufferPointer, is word: StaticString, in field: UInt32) -> Bool {
-        ProtobufMessage(bytes).field(field).map { equal($0.bytes, word) } ?? false
-    }
+    private static let temporarySchema = Array("pg_temp".utf8)
 }
