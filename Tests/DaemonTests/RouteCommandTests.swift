@@ -104,6 +104,10 @@ struct RouteCommandTests {
         #expect(try route("--pool", "primary", "SELECT 1").output.hasPrefix("a read, to pool \"primary\""))
         let nowhere = try route("--using", "accounts", "SELECT 1")
         #expect(nowhere.output.hasPrefix("refused with 08P01: @using: no cluster \"accounts\""), "\(nowhere)")
+        for (option, value) in [("--user", "nobody-of-that-name"), ("--listen", "nowhere")] {
+            let wrong = try route("-c", file, option, value, "SELECT 1")
+            #expect(wrong.code == 64 && wrong.errorOutput.contains(value), "\(wrong)")
+        }
         let wrong = try route("--route", "sideways", "SELECT 1")
         #expect(wrong.code == 64 && wrong.errorOutput.contains("primary or standby"), "\(wrong)")
     }

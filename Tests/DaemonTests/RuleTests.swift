@@ -291,6 +291,30 @@ struct RuleTests {
         #expect(hits("fresh tag") == "7" && hits("no truncate") == "3" && hits("billing") == "0", "\(rules)")
     }
 
+    /// A request that waits behind reads is judged again when it may start; its rule counts it once.
+    @Test func aRequestThatWaitsCountsOnce() throws {
+        let daemon = try Self.daemon(
+            """
+            [[rule]]
+            name = "seen"
+            timeout = "20s"
+            [[rule]]
+            name = "no"
+            table = ["secrets"]
+            reject = { message = "no" }
+            """)
+        let table = try makeTable("id int")
+        let client = try daemon.client()
+        var lines = (0..<4).map { "Q r\($0) SELECT pg_sleep(0.\($0 + 1))\n" }
+        lines += ["Q n SELECT * FROM secrets\n", "Q w INSERT INTO \(table) VALUES (1)\n"]
+        try client.send(lines.joined())
+        for id in ["r0", "r1", "r2", "r3", "n", "w"] { _ = try client.answer(to: id) }
+        let rules = try daemon.stats("rules")
+        func row(_ name: String) -> [String: String]? { rules.first { $0.values.contains(name) } }
+        #expect(row("seen")?["hits"] == "6", "\(rules)")
+        #expect(row("no")?["hits"] == "1" && row("no")?["rejections"] == "1", "\(rules)")
+    }
+
     /// Where the writes go when the settings say so, and reads by default to the primary.
     @Test func defaultsAreObeyed() throws {
         let daemon = try Self.daemon("[default]\nread = \"primary\"\nwrite = \"primary\"")

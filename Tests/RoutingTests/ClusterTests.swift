@@ -3,6 +3,40 @@ import Testing
 @testable import Routing
 
 @Suite struct ClusterTests {
+    /// Where its tables are cannot be told: no database may get it by chance.
+    @Test func aTextThatWasNotParsedNeedsItsCluster() throws {
+        let placing = RuleDefinition.rule {
+            $0.table = ["acc_*"]; $0.using = "accounts"
+        }
+        let judge = try Judge(.twoClusters([placing]))
+        let long = "INSERT INTO acc_x VALUES ('" + String(repeating: "x", count: ParseLimits.textBytes) + "')"
+        #expect(judge.way("INSERT INTO acc_x VALUES ('x')") == "accounts rule")
+        #expect(judge.way(long).hasPrefix("0A000"))
+        #expect(judge.ask(long).refusal?.message.contains("@using") == true)
+        #expect(judge.way(long, Asking(using: "accounts")) == "accounts unparsed")
+        #expect(judge.way(long, Asking(pool: "primary")).hasPrefix("primary"))
+        #expect(judge.way(long, Asking(transactionPool: "accounts")) == "accounts tx")
+        let byKind = RuleDefinition.rule {
+            $0.kind = ["unknown"]; $0.using = "accounts"
+        }
+        #expect(try Judge(.twoClusters([placing, byKind])).way(long).hasPrefix("accounts"))
+        // Without such rules there is one database for it.
+        #expect(try Judge(.twoClusters()).way(long) == "primary unparsed")
+    }
+
+    /// Whatever was promised at its beginning: a standby answers, with another meaning.
+    @Test(arguments: [
+        "INSERT INTO t VALUES (1)", "SELECT pg_try_advisory_xact_lock(7)", "TABLE pg_sequences", "SELEC 1",
+        "SELECT last_value FROM s",
+    ])
+    func noWriteInATransactionOnAStandby(_ sql: String) throws {
+        let judge = try Judge(.usual())
+        #expect(judge.way(sql, Asking(transactionPool: "standby")).hasPrefix("25006"))
+        #expect(judge.way(sql, Asking(transactionPool: "primary")) == "primary tx")
+        #expect(judge.way("SELECT 1", Asking(transactionPool: "standby")) == "standby tx")
+        #expect(judge.way("SAVEPOINT s", Asking(transactionPool: "standby")) == "standby tx")
+    }
+
     private typealias Rule = RuleDefinition
 
     private let placing = [
@@ -113,7 +147,7 @@ import Testing
         let judge = try Judge(.twoClusters(placing))
         let asking = Asking(transactionPool: "near")
         #expect(judge.way("SELECT 1", asking) == "near tx")
-        #expect(judge.way("INSERT INTO t VALUES (1)", asking) == "near tx")
+        #expect(judge.way("SELECT * FROM t", asking) == "near tx")
         #expect(judge.way("SELECT * FROM msgs_msg", asking) == "near tx")
         #expect(judge.way("SAVEPOINT a", asking) == "near tx")
         #expect(judge.way("SET LOCAL a = 1", asking) == "near tx")

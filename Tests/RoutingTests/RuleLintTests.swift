@@ -131,6 +131,7 @@ private typealias Rule = RuleDefinition
             }
         ),
         (.rule { $0.kind = ["select", "copy"] }, .rule { $0.kind = ["copy"] }),
+        (.rule { $0.kind = StatementKind.allCases.map(\.word) }, .rule { $0.table = ["t"] }),
         (
             .rule { $0.function = ["f*"] },
             .rule {

@@ -10,6 +10,10 @@ import Testing
         "SET constraints = x", "SET local.U&\"x\" = 1", "RESET ALL",
         "SET LOCAL client_encoding = latin1", "SET LOCAL \"Client_Encoding\" = latin1", "SET LOCAL NAMES 'latin1'",
         "SET LOCAL U&\"client_encoding\" = latin1", "SET LOCAL standard_conforming_strings TO off",
+        "SET LOCAL search_path = pg_temp", "UPDATE pg_settings SET setting = '1'",
+        "UPDATE pg_catalog.\"pg_settings\" SET setting = '1'",
+        "WITH x AS (UPDATE pg_settings SET setting = '1' RETURNING 1) SELECT 1",
+        "EXPLAIN ANALYZE UPDATE pg_settings SET setting = '1'",
         "BEGIN", "START TRANSACTION", "COMMIT", "END", "ABORT", "ROLLBACK",
         "COMMIT PREPARED 'x'", "ROLLBACK PREPARED 'x'", "PREPARE TRANSACTION 'x'", "LISTEN c", "UNLISTEN *",
         "DISCARD ALL", "LOAD 'x'", "PREPARE p AS SELECT 1", "EXECUTE p", "DEALLOCATE ALL", "EXPLAIN EXECUTE p",
@@ -19,7 +23,8 @@ import Testing
 
     private static let temporaries: [String] = [
         "CREATE TEMP TABLE x (a int)", "CREATE LOCAL/**/TEMPORARY TABLE x (a int)",
-        "CREATE OR REPLACE TEMP VIEW x AS SELECT 1", "CREATE TABLE pg_temp.x (a int)",
+        "CREATE SCHEMA q CREATE TEMP TABLE y (a int)", "CREATE OR REPLACE TEMP VIEW x AS SELECT 1",
+        "CREATE TABLE pg_temp.x (a int)",
         "CREATE TABLE \"pg_temp\".x (a int)", "CREATE TABLE U&\"pg\\005ftemp\".x (a int)",
         "CREATE VIEW pg_temp.x AS SELECT 1", "SELECT 1 INTO TEMP x", "SELECT 1 INTO TEMP TABLE x",
         "SELECT 1 INTO LOCAL TEMPORARY TABLE x", "SELECT 1 INTO TEMP values", "SELECT 1 INTO TEMP \"select\"",
@@ -38,6 +43,7 @@ import Testing
         "u&\"set\\005fconfig\"('a', 'b', false)", "U&\"set!005fconfig\" UESCAPE '!' ('a', 'b', false)",
         "U&\"set!005fconfig\"uescape E'!'/**/('a', 'b', false)", "U&\"set!005fconfig\"UESCAPE $$!$$('a', 'b', false)",
         "pg_advisory_lock(1)", "\"pg_try_advisory_lock\"(1, 2)", "1 FROM pg_advisory_unlock_all()",
+        "(1::bigint).pg_advisory_lock", "(1::bigint).\"pg_try_advisory_lock\"",
     ]
 
     /// Strings, names and comments that end elsewhere than they seem to, around `call`.

@@ -129,7 +129,7 @@ private final class MainLoop {
         for message in messages {
             switch message {
             case .reload(let asker): reloadWanted(by: asker)
-            case .statements(let calls): finishReload(replaying: calls)
+            case .statements(let calls, let learned): finishReload(replaying: calls, learned)
             case .logLevel(let level): log.logLevel = level
             case .ended(let code):
                 exitCode = code
@@ -158,10 +158,10 @@ private final class MainLoop {
         }
     }
 
-    private func finishReload(replaying calls: [ReplayedCall]) {
+    private func finishReload(replaying calls: [ReplayedCall], _ learned: [LearnedCall]) {
         guard let (next, askers) = underWay else { return }
         underWay = nil
-        let preview = ReloadPreview(from: running.rules, to: next.rules, replaying: calls)
+        let preview = ReloadPreview(from: running.rules, to: next.rules, replaying: calls, knowing: learned)
         running = next
         log.notice(
             "reloaded",

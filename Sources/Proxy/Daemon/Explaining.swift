@@ -74,6 +74,18 @@ package final class OfflineJudge {
         origin = RouteOrigin(app: asked.app, listener: asked.listener, user: Users.number(of: asked.user))
     }
 
+    /// Why nobody can be who asks: a user or a listener that is not there; nil when all is well.
+    package static func problem(with asked: AskedAs, _ snapshot: Snapshot?) -> String? {
+        if !asked.user.isEmpty, Users.number(of: asked.user) == nil { return "there is no user \"\(asked.user)\" here" }
+        if let snapshot, !asked.listener.isEmpty {
+            let names = snapshot.settings.listeners.map(\.name.value)
+            if !names.contains(asked.listener) {
+                return "there is no listener \"\(asked.listener)\": they are \(names.joined(separator: ", "))"
+            }
+        }
+        return nil
+    }
+
     private static func plainRules() -> RuleSet {
         do throws(RoutingProblems) {
             return try RuleSet(

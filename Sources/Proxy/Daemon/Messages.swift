@@ -18,7 +18,7 @@ enum WorkerMessage: Sendable {
 /// From a worker to the main thread.
 enum MainMessage: Sendable {
     case reload(asker: UInt64)
-    case statements([ReplayedCall])
+    case statements([ReplayedCall], learned: [LearnedCall])
     case logLevel(Logger.Level)
     case ended(ExitStatus)
 }

@@ -68,6 +68,12 @@ struct ReplayedCall: Sendable {
     let calls: Int
 }
 
+/// What was learned, for another thread's judge.
+struct LearnedCall: Sendable {
+    let sql: [UInt8]
+    let sqlstate: String
+}
+
 typealias RecentStatements = StatementProfiles<StatementCall>
 
 extension RecentStatements {

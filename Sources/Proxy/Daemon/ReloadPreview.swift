@@ -33,8 +33,13 @@ struct ReloadPreview: Sendable {
     /// The most called first.
     private(set) var moves: [Move] = []
 
-    init(from old: RuleSet, to new: RuleSet, replaying replayed: [ReplayedCall]) {
+    init(from old: RuleSet, to new: RuleSet, replaying replayed: [ReplayedCall], knowing learned: [LearnedCall]) {
         let judges = (Judge(rules: old, cacheBytes: 1 << 20), Judge(rules: new, cacheBytes: 1 << 20))
+        for call in learned {
+            for judge in [judges.0, judges.1] {
+                _ = call.sql.withUnsafeBytes { judge.learn(judge.statement(for: $0), sqlstate: call.sqlstate) }
+            }
+        }
         for call in replayed {
             summary.statements += 1
             summary.calls += call.calls

@@ -67,6 +67,7 @@ extension ClientDriver {
             guard machine.mayStartAlone else { return false }
             guard let pinned, pinned.isInOrder else { return false }
             let decision = decide(statement, request, line, transactionPool: pinned.pool.index)
+            countRules(of: decision, pending, transactionPool: pinned.pool.index)
             guard let answer = reasonNotToSend(statement, decision, request) else {
                 let exchange = takeExchange(pending, statement, decision, in: pinned.pool)
                 exchange.effect = .inTransaction
@@ -87,6 +88,7 @@ extension ClientDriver {
     private func dispatch(_ pending: Pending, _ statement: Statement, _ decision: Decision) -> Bool {
         if let answer = reasonNotToSend(statement, decision, pending.request) {
             guard machine.mayStartAlone else { return false }
+            countRules(of: decision, pending)
             if decision.effects.isLogged == true { logRefusal(of: statement, decision, answer) }
             refuse(pending, answer)
             return true
@@ -95,6 +97,7 @@ extension ClientDriver {
         let pool = worker.pools[index]
         let isRead = decision.access == .read && (pool.isStandby || statement.namesOnlyKnownFunctions)
         guard isRead ? machine.mayStartRead(onPool: index) : machine.mayStartAlone else { return false }
+        countRules(of: decision, pending)
         let exchange = takeExchange(pending, statement, decision, in: pool)
         if isRead {
             exchange.effect = .read
@@ -118,12 +121,21 @@ extension ClientDriver {
         return nil
     }
 
+    /// A request that waits is judged again; it counts when it starts or is refused.
+    private func countRules(of decision: Decision, _ pending: Pending, transactionPool: Int? = nil) {
+        guard decision.statement.mayMatchRules else { return }
+        let line = UnsafeRawPointer(input.pointer(atPosition: pending.position))
+        withRouteRequest(pending.request, line, transactionPool: transactionPool) { asked in
+            worker.judge.countRules(of: decision.statement, asked, session.origin)
+        }
+    }
+
     /// Asks the judge, with what the request and the connection say.
     func decide(
         _ statement: Statement, _ request: Request, _ line: UnsafeRawPointer, transactionPool: Int? = nil
     ) -> Decision {
         withRouteRequest(request, line, transactionPool: transactionPool) { asked in
-            worker.judge.decide(statement, asked, session.origin)
+            worker.judge.consider(statement, asked, session.origin)
         }
     }
 

@@ -217,7 +217,11 @@ final class Worker {
     private func received(_ messages: [WorkerMessage]) {
         for message in messages {
             switch message {
-            case .describeStatements: toMain.post(.statements(statements.replayedCalls()))
+            case .describeStatements:
+                let learned = judge.learned.entries.map {
+                    LearnedCall(sql: Array($0.statement.text), sqlstate: $0.sqlstate)
+                }
+                toMain.post(.statements(statements.replayedCalls(), learned: learned))
             case .adopt(let snapshot, let preview, let askers):
                 adopt(snapshot)
                 answerReload(askers, .applied(preview))

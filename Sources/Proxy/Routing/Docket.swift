@@ -7,6 +7,9 @@ struct Docket: ~Copyable {
     private(set) var learned = LearnedStatements()
     /// Counts the changes of rules and of what was learned, so that a statement knows whether its matches still hold.
     private var generation: UInt64 = 1
+    /// Of this generation.
+    private var knownMatches: Set<StaticRuleMatch> = []
+    private static let maximumKnownMatches = 1024
 
     init(rules: RuleSet, cacheBytes: Int) {
         self.rules = rules
@@ -19,20 +22,25 @@ struct Docket: ~Copyable {
         for (rule, count) in zip(rules.rules, hits) { counts[rule.name] = count }
         hits = new.rules.map { counts[$0.name] ?? 0 }
         rules = new
+        beginGeneration()
+    }
+
+    private mutating func beginGeneration() {
         generation += 1
+        knownMatches = []
     }
 
     mutating func limitCache(toBytes bytes: Int) { cache.maximumBytes = bytes }
 
     mutating func learn(_ statement: Statement, sqlstate: String) -> Bool {
         guard statement.access == .read, learned.learn(statement, sqlstate: sqlstate) else { return false }
-        generation += 1
+        beginGeneration()
         return true
     }
 
     mutating func forget(_ fingerprint: UInt64) -> Bool {
         guard learned.forget(fingerprint) else { return false }
-        generation += 1
+        beginGeneration()
         return true
     }
 
@@ -75,7 +83,7 @@ struct Docket: ~Copyable {
     }
 
     /// Finds the rules that can match a statement, whoever asks. Once per statement and rule set.
-    private func matchRules(_ statement: Statement) {
+    private mutating func matchRules(_ statement: Statement) {
         var candidates: [Int32] = []
         var placements: [Int32] = []
         var isDecided = false
@@ -92,9 +100,12 @@ struct Docket: ~Copyable {
             }
             if outcome.decides, !outcome.asksOfRequest { isDecided = true }
         }
-        statement.ruleMatch = StaticRuleMatch(
+        let match = StaticRuleMatch(
             generation: generation, candidates: candidates, placements: clusters.count > 1 ? placements : [],
             learned: learning(of: statement))
+        // Most statements match the same rules as others: thousands of equal lists would be memory that nobody counts.
+        if knownMatches.count > Self.maximumKnownMatches { knownMatches = [] }
+        statement.ruleMatch = knownMatches.insert(match).memberAfterInsert
     }
 
     private func learning(of statement: Statement) -> Learning {

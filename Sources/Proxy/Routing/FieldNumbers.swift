@@ -4,7 +4,7 @@ struct FieldNumbers: Sendable {
     let stmts, rawStmt: UInt32
     let listItems, string: UInt32
     let schemaName, relationName, persistence: UInt32
-    let functionName, functionArguments, columnFields: UInt32
+    let functionName, functionArguments, columnFields, attributes: UInt32
     let parameterNumber: UInt32
     let constantBoolean, constantString, booleanValue, castArgument, argumentName, argumentValue: UInt32
     let withNames, withIsRecursive, commonTableName: UInt32
@@ -12,7 +12,7 @@ struct FieldNumbers: Sendable {
     let optionName, optionValue, integer: UInt32
     let explainQuery, explainOptions: UInt32
     let copyRelation, copyColumns, copyIsFrom, copyIsProgram, copyFile: UInt32
-    let setName, setIsLocal: UInt32
+    let setName, setIsLocal, setValues: UInt32
     let transactionKind: UInt32
     let cursorOptions: UInt32
     let createOnCommit: UInt32
@@ -37,6 +37,7 @@ struct FieldNumbers: Sendable {
         functionName = number("FuncCall.funcname")
         functionArguments = number("FuncCall.args")
         columnFields = number("ColumnRef.fields")
+        attributes = number("AIndirection.indirection")
         parameterNumber = number("ParamRef.number")
         constantBoolean = number("AConst.boolval")
         constantString = number("AConst.sval")
@@ -60,6 +61,7 @@ struct FieldNumbers: Sendable {
         copyFile = number("CopyStmt.filename")
         setName = number("VariableSetStmt.name")
         setIsLocal = number("VariableSetStmt.is_local")
+        setValues = number("VariableSetStmt.args")
         transactionKind = number("TransactionStmt.kind")
         cursorOptions = number("DeclareCursorStmt.options")
         createOnCommit = number("CreateStmt.oncommit")

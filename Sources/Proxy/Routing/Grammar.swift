@@ -9,7 +9,7 @@ struct Grammar: Sendable {
     /// What the walk does when it meets a message of a type.
     enum Meeting: UInt8 {
         case descend, skip
-        case node, name, tableName, columnName, functionCall, parameter
+        case node, name, tableName, columnName, attribute, functionCall, parameter
         case withClause, rowLock, intoClause, execute
         /// select, insert, …: may carry a WITH whose names hide tables.
         case query
@@ -30,6 +30,7 @@ struct Grammar: Sendable {
     let selectNode: Int
     let nodeMessage: MessageID
     /// Of the five query messages: the field of the written table (0: none) and of WITH.
+    private let createdFields: [MessageID: UInt32]
     private let queryFields: [MessageID: (target: UInt32, with: UInt32)]
 
     /// The message that a field holds; nil for scalars and for unknown fields.
@@ -45,6 +46,9 @@ struct Grammar: Sendable {
 
     /// The field that holds the table a query writes to; 0 when it writes to none.
     func targetField(of message: MessageID) -> UInt32 { queryFields[message]?.target ?? 0 }
+
+    /// The field that names the relation a command makes; 0 when it makes none.
+    func createdField(of message: MessageID) -> UInt32 { createdFields[message] ?? 0 }
 
     func withField(of message: MessageID) -> UInt32 { queryFields[message]?.with ?? 0 }
 
@@ -108,6 +112,14 @@ struct Grammar: Sendable {
             queryFields[id] = (numbers["\(name).relation"] ?? 0, number("\(name).with_clause"))
         }
         self.queryFields = queryFields
+        var createdFields: [MessageID: UInt32] = [:]
+        for (name, field) in [
+            ("CreateStmt", "relation"), ("IntoClause", "rel"), ("ViewStmt", "view"), ("CreateSeqStmt", "sequence"),
+            ("CompositeTypeStmt", "typevar"),
+        ] {
+            if let id = ids[name] { createdFields[id] = number("\(name).\(field)") }
+        }
+        self.createdFields = createdFields
     }
 
     private static let queries = ["SelectStmt", "InsertStmt", "UpdateStmt", "DeleteStmt", "MergeStmt"]
@@ -116,7 +128,7 @@ struct Grammar: Sendable {
         var meetings = [Meeting](repeating: .descend, count: ids.count)
         let special: [(Meeting, [String])] = [
             (.node, ["Node"]), (.name, ["String"]), (.tableName, ["RangeVar"]), (.functionCall, ["FuncCall"]),
-            (.parameter, ["ParamRef"]), (.columnName, ["ColumnRef"]),
+            (.parameter, ["ParamRef"]), (.columnName, ["ColumnRef"]), (.attribute, ["AIndirection"]),
             (.withClause, ["WithClause"]), (.rowLock, ["LockingClause"]), (.intoClause, ["IntoClause"]),
             (.execute, ["ExecuteStmt"]), (.query, queries),
             // Nothing below these is a table or a call: names, constants, and type modifiers, which PostgreSQL insists are

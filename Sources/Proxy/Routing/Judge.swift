@@ -66,6 +66,11 @@ package final class Judge {
         decide(readOnly && !serializable ? beginReadOnly : beginReadWrite, request, origin)
     }
 
+    /// Counts what `consider` did not.
+    package func countRules(of statement: Statement, _ request: RouteRequest, _ origin: RouteOrigin) {
+        _ = decide(statement, request, origin)
+    }
+
     /// The same judgement as `decide`, but no rule counts it.
     package func consider(_ statement: Statement, _ request: RouteRequest, _ origin: RouteOrigin) -> Decision {
         docket.decide(statement, request, origin, counts: false)

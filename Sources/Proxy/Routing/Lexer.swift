@@ -107,6 +107,11 @@ struct Lexer {
         }
     }
 
+    /// As it stands in the text.
+    func bytes(of word: Word) -> UnsafeRawBufferPointer {
+        UnsafeRawBufferPointer(rebasing: text[word.start..<word.start + word.count])
+    }
+
     /// Compares as PostgreSQL folds it.
     func begins(_ word: Word, with prefix: StaticString) -> Bool {
         guard word.count >= prefix.utf8CodeUnitCount else { return false }

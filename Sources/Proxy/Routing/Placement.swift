@@ -62,6 +62,13 @@ struct Placement {
             cluster = rules.pools[hinted].cluster
         }
         if let pinned = request.transactionPool { return stay(pinned, wanted: cluster, request) }
+        if cluster == nil, statement.isUnparsed, rules.placesTables {
+            return refuse(
+                Refusal(
+                    "0A000",
+                    "the text was not parsed, so its tables are unknown, and rules place tables in clusters; name the cluster "
+                        + "with @using, or send a shorter text"), request)
+        }
         let chosen = cluster ?? rules.defaultCluster
         // A rule's pool counts only in its own cluster: @using may have chosen another.
         let rulePool = outcome?.pool.flatMap { rules.pools[$0].cluster == chosen ? $0 : nil }
@@ -77,6 +84,15 @@ struct Placement {
                     "0A000",
                     "it belongs to cluster \"\(rules.clusters[wanted].name)\", but the transaction is in "
                         + "\"\(rules.clusters[own].name)\"; a transaction stays in its cluster"), request)
+        }
+        if statement.access == .write, rules.pools[pinned].role == .standby {
+            return refuse(
+                Refusal(
+                    "25006",
+                    statement.isUnparsed
+                        ? "it was not parsed, so it may write, and its transaction is on a standby; send it in a BEGIN without @ro"
+                        : "it writes, or means something only on the primary, and its transaction is on a standby; send it in "
+                            + "a BEGIN without @ro"), request)
         }
         return decision(.run(pool: pinned), .transaction, cluster: own, isPoolNamed: true)
     }

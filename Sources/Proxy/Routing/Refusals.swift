@@ -16,6 +16,12 @@ extension Refusal {
     static let protectedSetting = session(
         "client_encoding and standard_conforming_strings stay as they are: with others, the statement that is judged and the "
             + "one that runs would differ; convert the text in the client")
+    static let settingNameUnknown = session(
+        "set_config with a name that is no constant could change any setting, also those that the judgement rests on; write the "
+            + "setting's name as a constant")
+    static let temporarySearchPath = session(
+        "with pg_temp in search_path new tables are temporary and stay behind on a server connection that other clients use "
+            + "next; create them as CREATE TEMP TABLE … ON COMMIT DROP")
     static let listen = session(
         "LISTEN and UNLISTEN need a server connection of their own, which transaction pooling cannot give; connect to "
             + "PostgreSQL directly for notifications (NOTIFY and pg_notify work here)")

@@ -4,7 +4,7 @@
 extension RuleMatcher {
     /// Whether every request that `other` matches is matched by this one.
     func covers(_ other: RuleMatcher) -> Bool {
-        let any = UInt32.max
+        let any: UInt32 = StatementKind.allCases.reduce(0) { $0 | 1 << UInt32($1.rawValue) }
         guard (other.kinds == 0 ? any : other.kinds) & ~(kinds == 0 ? any : kinds) == 0 else { return false }
         return isNarrower(other.listeners, than: listeners, ==) && isNarrower(other.users, than: users, ==)
             && isNarrower(other.fingerprints, than: fingerprints, ==)

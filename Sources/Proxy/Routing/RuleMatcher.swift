@@ -143,3 +143,15 @@ final class StaticRuleMatch: Sendable {
         self.placements = placements
     }
 }
+
+extension StaticRuleMatch: Hashable {
+    static func == (one: StaticRuleMatch, other: StaticRuleMatch) -> Bool {
+        one.generation == other.generation && one.learned == other.learned && one.candidates == other.candidates
+            && one.placements == other.placements
+    }
+
+    func hash(into hasher: inout Hasher) {
+        hasher.combine(generation)
+        hasher.combine(candidates)
+    }
+}

@@ -34,6 +34,8 @@ package final class RuleSet: Sendable {
     let matchers: [RuleMatcher]
     let outcomes: [RuleOutcome]
     let rejections: [Refusal?]
+    /// Some rule puts tables or schemas into a cluster that is not the default one.
+    let placesTables: Bool
     private let expectations: [ExpectCase]
 
     /// Compiles a definition and runs its expectations.
@@ -58,6 +60,7 @@ package final class RuleSet: Sendable {
         matchers = parts.matchers
         outcomes = parts.outcomes
         rejections = parts.rejections
+        placesTables = parts.outcomes.contains { $0.placesTables && $0.cluster != parts.defaultCluster }
         self.expectations = expectations
     }
 

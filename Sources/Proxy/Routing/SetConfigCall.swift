@@ -25,8 +25,11 @@ struct SetConfigCall {
 
     var refusal: Refusal? {
         guard let isLocal = arguments[2], isConstantTrue(isLocal) else { return .setConfig }
-        guard let name = arguments[0].flatMap(constant), isProtectedSetting(constantText(name)) else { return nil }
-        return .protectedSetting
+        // Under a name that is made at run time any setting could be changed, those that the judgement rests on too.
+        guard let name = arguments[0].flatMap(constant).map(constantText) else { return .settingNameUnknown }
+        if isProtectedSetting(name) { return .protectedSetting }
+        let value = arguments[1].flatMap(constant).map(constantText) ?? ""
+        return namesTemporarySchema(setting: name, value: value) ? .temporarySearchPath : nil
     }
 
     /// The constant that a node is, through any casts.
@@ -53,6 +56,11 @@ struct SetConfigCall {
         if let boolean = constant.message(fields.constantBoolean) { return boolean.flag(fields.booleanValue) }
         return ["true", "t"].contains(constantText(constant).lowercased())
     }
+}
+
+/// Whether tables that are created without a schema would be temporary ones.
+func namesTemporarySchema(setting: String, value: String) -> Bool {
+    setting.lowercased() == "search_path" && value.lowercased().contains("pg_temp")
 }
 
 /// Settings that would make the statement that runs another one than the one that was judged.

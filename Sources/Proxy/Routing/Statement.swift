@@ -141,6 +141,8 @@ package final class Statement {
 
     deinit { text.deallocate() }
 
+    /// False when no rule of those it was judged by last can match it, whoever asks.
+    package var mayMatchRules: Bool { !ruleMatch.candidates.isEmpty }
     package var isSavepointCommand: Bool { savepointCommand != nil }
     package var isUnparsed: Bool { unparsedCause != nil }
     package var isTooLong: Bool { unparsedCause == .tooLong }

@@ -121,6 +121,12 @@ enum StatementDetails {
         let isLocal = message.flag(fields.setIsLocal) || name == "TRANSACTION" || name == "TRANSACTION SNAPSHOT"
         guard isLocal else { return facts.refuse(.set) }
         if isProtectedSetting(name) { return facts.refuse(.protectedSetting) }
+        message.forEach(fields.setValues) { node in
+            let value = node.content.flatMap { ProtobufMessage($0.bytes).message(fields.constantString) }
+            if namesTemporarySchema(setting: name, value: value?.string(fields.string) ?? "") {
+                facts.refuse(.temporarySearchPath)
+            }
+        }
         facts.refusalOutsideTransaction = .setLocalOutside
     }
 

@@ -126,6 +126,11 @@ struct TreeWalk {
             let number = ProtobufMessage(bytes).number(grammar.fields.parameterNumber)
             facts.parameterCount = max(facts.parameterCount, Int(Int32(truncatingIfNeeded: number)))
         case .columnName: columnName(ProtobufMessage(bytes))
+        case .attribute:
+            ProtobufMessage(bytes).forEach(grammar.fields.attributes) { node in
+                if let name = stringOf(node) { attribute(name) }
+            }
+            push(message, bytes, scope)
         case .functionCall:
             functionCall(ProtobufMessage(bytes))
             push(message, bytes, scope)
@@ -178,7 +183,7 @@ struct TreeWalk {
             }
         }
         if let schema {
-            let isCreated = isDDL || parent.map { grammar.meeting(frames[$0].message) == .intoClause } ?? false
+            let isCreated = parent.map { grammar.createdField(of: frames[$0].message) == field } ?? false
             if isCreated, isTemporarySchema(schema) { createsTemporary = true }
         } else if !isTarget(field, of: parent), isHidden(name, scope) {
             return
@@ -187,6 +192,7 @@ struct TreeWalk {
             schema: schema.map { String(decoding: $0, as: UTF8.self) } ?? "",
             name: String(decoding: name, as: UTF8.self))
         facts.tables.add(table)
+        if isTarget(field, of: parent), runsItsParts, KnownFunctions.isSettingsView(table) { facts.refuse(.set) }
         if Sequence.isNamed(name), !isTarget(field, of: parent) { noteSequence(table) }
         guard name.starts(with: TreeWalk.systemPrefix), KnownFunctions.isPrimaryView(table) else { return }
         facts.namesImpureFunction = true
@@ -196,17 +202,39 @@ struct TreeWalk {
     /// A statement that names a sequence's columns and no others is most likely of one.
     private mutating func columnName(_ column: ProtobufMessage) {
         var last: ProtobufField?
+        var count = 0
         var reader = ProtobufReader(column.bytes)
         while let field = reader.next() {
-            if field.number == grammar.fields.columnFields { last = field }
+            guard field.number == grammar.fields.columnFields else { continue }
+            last = field
+            count += 1
         }
-        guard let node = last.flatMap({ ProtobufMessage($0.bytes).content }), node.number == grammar.stringNode,
-            let name = ProtobufMessage(node.bytes).field(grammar.fields.string)?.bytes, Sequence.hasColumn(name)
-        else {
+        let name = last.flatMap { stringOf(ProtobufMessage($0.bytes)) }
+        if let name, count > 1 { attribute(name) }
+        guard let name, Sequence.hasColumn(name) else {
             namesOtherColumn = true
             return
         }
         if sequenceColumn == nil { sequenceColumn = QualifiedName(name: String(decoding: name, as: UTF8.self)) }
+    }
+
+    /// PostgreSQL takes x.name and (x).name for name(x) when x has no such column (ParseFuncOrColumn): such a call has no other
+    /// mark, so of attributes only the names that must not run on a standby count.
+    private mutating func attribute(_ name: UnsafeRawBufferPointer) {
+        guard KnownFunctions.mayBelongToPrimary(name) else { return }
+        let function = QualifiedName(name: String(decoding: name, as: UTF8.self))
+        let meaning = KnownFunctions.meaning(of: function)
+        guard meaning == .primaryOnly || meaning == .sessionLock else { return }
+        facts.functions.add(function)
+        facts.namesImpureFunction = true
+        guard runsItsParts else { return }
+        facts.primaryFunction = facts.primaryFunction ?? function
+        if meaning == .sessionLock { facts.refuse(.sessionLock) }
+    }
+
+    private func stringOf(_ node: ProtobufMessage) -> UnsafeRawBufferPointer? {
+        guard let content = node.content, content.number == grammar.stringNode else { return nil }
+        return ProtobufMessage(content.bytes).field(grammar.fields.string)?.bytes
     }
 
     private mutating func noteSequence(_ name: QualifiedName) {

@@ -12,6 +12,7 @@ enum UnparsedText {
         while let token = lexer.next() {
             if token != .semicolon { isBlank = false }
             if token == .openParenthesis { call(of: previous, in: lexer, &facts) }
+            if case .word(let word) = token { attribute(word, in: lexer, &facts) }
             words.note(token, in: lexer)
             previous = token
         }
@@ -31,6 +32,14 @@ enum UnparsedText {
         case .openParenthesis, .closeParenthesis, .semicolon, .other: break
         }
     }
+
+    /// (1).pg_advisory_lock is a call too.
+    private static func attribute(_ word: Lexer.Word, in lexer: Lexer, _ facts: inout StatementFacts) {
+        guard KnownFunctions.mayBelongToPrimary(lexer.bytes(of: word)) else { return }
+        if KnownFunctions.meaning(of: QualifiedName(name: lexer.text(of: word))) == .sessionLock {
+            facts.refuse(.sessionLock)
+        }
+    }
 }
 
 /// The words of a command's beginning, and those further on that its meaning hangs on.
@@ -47,7 +56,12 @@ private struct CommandWords {
     /// A dot, a sign or the like stands behind the second word.
     private var hasSignBehindSecond = false
     private var hasHold = false
-    private var hasClientStream = false
+    private var readsClientStream = false
+    private var writesClientStream = false
+    private var namesSettingsView = false
+    /// Only words that may stand between CREATE and TEMP were read since a CREATE.
+    private var isBehindCreate = false
+    private var createsTemporary = false
     private var hasEscapedName = false
     private var namesTemporarySchema = false
     private var executes = false
@@ -81,7 +95,10 @@ private struct CommandWords {
             head.append(Word(text: lexer.text(of: word), isQuoted: word.isQuoted))
         }
         if lexer.isWord(word, "hold") { hasHold = true }
-        if lexer.isWord(word, "stdin") || lexer.isWord(word, "stdout") { hasClientStream = true }
+        if lexer.isWord(word, "stdin") { readsClientStream = true }
+        if lexer.isWord(word, "stdout") { writesClientStream = true }
+        if word.count == 11, lexer.begins(word, with: "pg_settings") { namesSettingsView = true }
+        noteCreate(word, lexer)
         let isTemporarySchema = lexer.begins(word, with: "pg_temp")
         if isTemporarySchema { namesTemporarySchema = true }
         if isAfterAs, lexer.isWord(word, "execute") { executes = true }
@@ -137,14 +154,18 @@ private struct CommandWords {
         case "discard": return .discard
         case "load": return .load
         case "declare": return hasHold ? .cursorWithHold : nil
-        case "copy": return hasClientStream ? .copyFromClient : nil
+        case "copy":
+            if readsClientStream { return .copyFromClient }
+            return writesClientStream ? .copyToClient(select: "the query, or a SELECT of the table, by itself") : nil
+        case "update": return namesSettingsView ? .set : nil
         case "create", "alter":
             if executes { return .prepare }
-            if isCreateTemporary || namesTemporarySchema { return .temporary }
+            if createsTemporary || namesTemporarySchema { return .temporary }
             return hasEscapedName ? .unreadableName : nil
         // The heads of SELECT … INTO; none: EXPLAIN (SELECT …).
         case "select", "with", "":
             if intoTemporary { return .temporary }
+            if namesSettingsView, word(0) != "select" { return .set }
             return intoUnreadable ? .unreadableName : nil
         default: return nil
         }
@@ -162,13 +183,14 @@ private struct CommandWords {
             !["to", "from"].contains(word(2))
         else { return .set }
         guard word(1) == "local", head.count > 2 else { return nil }
-        return word(2) == "names" || isProtectedSetting(head[2].text) ? .protectedSetting : nil
+        if word(2) == "names" || isProtectedSetting(head[2].text) { return .protectedSetting }
+        return head[2].text.lowercased() == "search_path" ? .temporarySearchPath : nil
     }
 
-    /// CREATE [OR REPLACE] [LOCAL | GLOBAL] TEMP.
-    private var isCreateTemporary: Bool {
-        let skipped = ["create", "or", "replace", "local", "global"]
-        guard let object = head.first(where: { !skipped.contains($0.text) })?.text else { return false }
-        return word(0) == "create" && (object == "temp" || object == "temporary")
+    /// CREATE [OR REPLACE] [LOCAL | GLOBAL] TEMP, also inside CREATE SCHEMA.
+    private mutating func noteCreate(_ word: Lexer.Word, _ lexer: Lexer) {
+        if isBehindCreate, lexer.isWord(word, "temp") || lexer.isWord(word, "temporary") { createsTemporary = true }
+        let isBetween = ["or", "replace", "local", "global"].contains { lexer.isWord(word, $0) }
+        isBehindCreate = lexer.isWord(word, "create") || (isBehindCreate && isBetween)
     }
 }

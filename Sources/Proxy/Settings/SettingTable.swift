@@ -122,10 +122,12 @@ extension Setting {
         Setting(.rule, "name", .line(64), .required, "What receipts, statistics and logs call it."),
         Setting(
             .rule, "kind", .list(.word(statementKinds)), .optional,
-            "Matches statements of these kinds."),
+            "Matches statements of these kinds. Texts that were not parsed are `unknown`, and have no tables or functions."
+        ),
         Setting(
             .rule, "schema", .list(.line(128)), .optional,
-            "Matches statements that name a table in one of these schemas; `*` and `?` are wild."),
+            "Matches statements that name a table in one of these schemas, a function with its schema, or the schema itself (CREATE "
+                + "SCHEMA); `*` and `?` are wild."),
         Setting(
             .rule, "table", .list(.line(256)), .optional,
             "Matches statements that name one of these tables, with or without schema; `*` and `?` are wild."),

@@ -47,7 +47,9 @@ struct Route: ParsableCommand {
         asked.using = using
         asked.pool = pool
         asked.route = route
-        let judge = OfflineJudge(try settings(), asked: asked)
+        let snapshot = try settings()
+        if let problem = OfflineJudge.problem(with: asked, snapshot) { throw ValidationError(problem) }
+        let judge = OfflineJudge(snapshot, asked: asked)
         if sql.isEmpty { return try judgeInput(judge) }
         if json {
             let rows = sql.map { ExplanationTable.row(judge.explain($0)) }

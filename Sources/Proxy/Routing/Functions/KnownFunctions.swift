@@ -52,6 +52,28 @@ enum KnownFunctions {
         (name.schema.isEmpty || name.schema == "pg_catalog") && primaryViews.contains(name.name)
     }
 
+    /// The view whose rule turns an UPDATE into set_config(…, false).
+    static func isSettingsView(_ name: QualifiedName) -> Bool {
+        name.name == "pg_settings" && (name.schema.isEmpty || name.schema == "pg_catalog")
+    }
+
+    /// A first look that tells most names apart without a text of their own: false when no function of the primary is called
+    /// so, in whatever case.
+    static func mayBelongToPrimary(_ name: UnsafeRawBufferPointer) -> Bool {
+        guard let last = name.last else { return false }
+        return primaryMarks[mark(name.count, last)]
+    }
+
+    private static let primaryMarks: [Bool] = {
+        var marks = [Bool](repeating: false, count: 64 * 64)
+        for group in FunctionGroup.all where group.meaning == .primaryOnly || group.meaning == .sessionLock {
+            for name in group.names { if let last = name.utf8.last { marks[mark(name.utf8.count, last)] = true } }
+        }
+        return marks
+    }()
+
+    private static func mark(_ count: Int, _ last: UInt8) -> Int { (count & 63) << 6 | Int((last | 0x20) & 63) }
+
     private static func isSystemSchema(_ schema: String) -> Bool {
         schema == "pg_catalog" || schema == "information_schema"
     }
