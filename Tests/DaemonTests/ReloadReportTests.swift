@@ -40,6 +40,45 @@ struct ReloadReportTests {
         #expect(again.output == "reloaded; moves 0 of 3 statements, 0.0 % of calls\n", "\(again)")
     }
 
+    /// One statement of two apps: what moves is told by who called it, in whatever order.
+    @Test func eachCallerCounts() throws {
+        let daemon = try DaemonProcess()
+        let (web, job) = (try daemon.client(), try daemon.client())
+        try web.ask("HELLO", "@app=web", "1")
+        try job.ask("HELLO", "@app=job", "1")
+        for _ in 0..<5 { try web.run("SELECT oid FROM pg_class LIMIT 1") }
+        try job.run("SELECT oid FROM pg_class LIMIT 1")
+        for _ in 0..<4 { try web.run("SELECT oid FROM pg_class LIMIT 2") }
+        try job.run("SELECT oid FROM pg_class LIMIT 3", options: "@route=primary")
+        var settings = daemon.settings
+        settings.more = "[[rule]]\nname = \"jobs\"\napp = [\"job\"]\nroute = \"primary\"\n"
+        try settings.write()
+        let answer = try daemon.operatorClient().ask("RELOAD")
+        #expect(answer["statements"] == "1" && answer["moved"] == "1", "\(answer)")
+        #expect(answer["calls"] == "11" && answer["moved_calls"] == "1", "\(answer)")
+        // One row all the same.
+        let rows = try daemon.stats("statements")
+        #expect(rows.count == 1 && rows.first?["calls"] == "11", "\(rows)")
+    }
+
+    /// A rule that goes lets through what it refused.
+    @Test func whatWasRefusedMovesToo() throws {
+        let daemon = try DaemonProcess {
+            $0.more = "[[rule]]\nname = \"no\"\ntable = [\"pg_type\"]\nreject = { message = \"no\" }\n"
+        }
+        let client = try daemon.client()
+        for _ in 0..<3 { _ = try client.query("SELECT oid FROM pg_type LIMIT 1") }
+        let row = try #require(try daemon.stats("statements").first)
+        #expect(row["calls"] == "3" && row["errors"] == "3" && row["reason"] == "rule", "\(row)")
+        var settings = daemon.settings
+        settings.more = ""
+        try settings.write()
+        let before = daemon.log.utf8.count
+        #expect(try daemon.operatorClient().ask("RELOAD")["moved_calls"] == "3")
+        let move = try daemon.waitForLog("event=reload_moves", from: before)
+        #expect(move.contains("from=\"refused 42501\"") && move.contains("to=standby"), "\(move)")
+    }
+
     /// A statement that only ever ran in a transaction stays where its transaction is; a rejection reaches it there too.
     @Test func aTransactionsStatementsStay() throws {
         let daemon = try DaemonProcess()

@@ -16,7 +16,7 @@ import Testing
         }
         profiles.record(8, call(5)) { $0 = "other" }
         #expect(profiles.profiles.count == 2)
-        let profile = try #require(profiles.profiles.first { $0.fingerprint == 7 })
+        let profile = try #require(profiles.profiles.first { $0.key == 7 })
         #expect(profile.sample == "second")
         let counts = profile.counts
         #expect(counts.calls == 2 && counts.errors == 1 && counts.rows == 5)
@@ -32,8 +32,8 @@ import Testing
             profiles.record(5, call(1)) { $0 = 5 }
         }
         #expect(profiles.profiles.count == 10)
-        #expect(profiles.profiles.contains { $0.fingerprint == 5 && $0.counts.calls > 990 })
-        #expect(profiles.profiles.allSatisfy { UInt64($0.sample) == $0.fingerprint })
+        #expect(profiles.profiles.contains { $0.key == 5 && $0.counts.calls > 990 })
+        #expect(profiles.profiles.allSatisfy { UInt64($0.sample) == $0.key })
         var sum = profiles.others
         for profile in profiles.profiles { sum.add(profile.counts) }
         #expect(sum.calls == 2000)

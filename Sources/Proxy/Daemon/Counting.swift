@@ -3,6 +3,7 @@ import Logging
 import Machines
 import Routing
 import Telemetry
+import Wire
 
 /// Where counters move: once for each answer, when its last line is written.
 extension ClientDriver {
@@ -39,17 +40,33 @@ extension ClientDriver {
         let microseconds = Int((worker.loop.now &- exchange.receivedAt) / 1000)
         let counts = StatementCounts(
             isError: sqlstate != nil, rows: Int(exchange.rowCount), microseconds: microseconds)
-        let line = UnsafeRawPointer(input.pointer(atPosition: exchange.position))
-        withRouteRequest(exchange.request, line) { asked in
-            worker.statements.record(RecentStatements.key(of: statement), counts) { call in
-                let hints = call?.hints ?? RequestHints()
+        let pinned = exchange.effect == .inTransaction ? pool : nil
+        record(statement, counts, exchange.request, exchange.position, pool, exchange.reason, pinned)
+        if exchange.isLogged { logStatement(statement, exchange, microseconds, sqlstate) }
+    }
+
+    /// Counts what was refused before it was sent, and logs it when a rule wants that.
+    func countRefusal(_ pending: Pending, _ decision: Decision, _ answer: Answer) {
+        let microseconds = Int((worker.loop.now &- pending.receivedAt) / 1000)
+        record(
+            decision.statement, StatementCounts(isError: true, rows: 0, microseconds: microseconds), pending.request,
+            pending.position, nil, decision.reason, pinned?.pool)
+        if decision.effects.isLogged == true { logRefusal(of: decision.statement, decision, answer) }
+    }
+
+    private func record(
+        _ statement: Statement, _ counts: StatementCounts, _ request: Request, _ position: UInt64, _ pool: PoolDriver?,
+        _ reason: Routing.RouteReason, _ pinned: PoolDriver?
+    ) {
+        let line = UnsafeRawPointer(input.pointer(atPosition: position))
+        withRouteRequest(request, line, transactionPool: pinned?.index) { asked in
+            let key = RecentStatements.key(of: statement, session.origin, asked)
+            worker.statements.record(key, counts) { call in
                 call = StatementCall(
-                    statement: statement, origin: session.origin,
-                    hints: hints.say(the: asked) ? hints : RequestHints(asked), pool: pool, reason: exchange.reason,
-                    isInTransaction: exchange.effect == .inTransaction)
+                    statement: statement, origin: session.origin, hints: call?.hints ?? RequestHints(asked), pool: pool,
+                    reason: reason, transactionPool: pinned?.name)
             }
         }
-        if exchange.isLogged { logStatement(statement, exchange, microseconds, sqlstate) }
     }
 
     /// For `log = true` of a rule: one line an answer, with the normalised text and never a value.
@@ -68,8 +85,7 @@ extension ClientDriver {
         worker.log.info("statement", metadata: metadata)
     }
 
-    /// The same for what was refused before it was sent.
-    func logRefusal(of statement: Statement, _ decision: Decision, _ answer: Answer) {
+    private func logRefusal(of statement: Statement, _ decision: Decision, _ answer: Answer) {
         var metadata: Logger.Metadata = [
             "conn": "\(number)", "sqlstate": "\(answer.sqlstate)", "sql": "\(statement.shown)",
         ]

@@ -18,16 +18,20 @@ struct RequestHints: Sendable, Equatable {
         if let bytes = asked.tag { tag = Array(bytes) }
     }
 
-    /// Whether these are the request's; allocates nothing.
-    func say(the asked: RouteRequest) -> Bool {
-        guard asked.role == role, Self.same(asked.pool, pool) else { return false }
-        guard Self.same(asked.using, using) else { return false }
-        return Self.same(asked.tag, tag)
+    /// The same for requests that say the same; allocates nothing.
+    static func hash(of asked: RouteRequest) -> Int {
+        if asked.role == nil, asked.pool == nil, asked.using == nil, asked.tag == nil { return 0 }
+        var hasher = Hasher()
+        hasher.combine(asked.role)
+        combine(asked.pool, into: &hasher)
+        combine(asked.using, into: &hasher)
+        combine(asked.tag, into: &hasher)
+        return hasher.finalize()
     }
 
-    private static func same(_ bytes: UnsafeRawBufferPointer?, _ known: [UInt8]) -> Bool {
-        guard let bytes else { return known.isEmpty }
-        return bytes.count == known.count && bytes.elementsEqual(known)
+    private static func combine(_ bytes: UnsafeRawBufferPointer?, into hasher: inout Hasher) {
+        hasher.combine(bytes?.count)
+        if let bytes { hasher.combine(bytes: bytes) }
     }
 
     /// The request that they make.
@@ -52,9 +56,11 @@ struct StatementCall {
     var statement: Statement
     var origin: RouteOrigin
     var hints: RequestHints
-    var pool: PoolDriver
+    /// nil: it was refused.
+    var pool: PoolDriver?
     var reason: Routing.RouteReason
-    var isInTransaction: Bool
+    /// The pool that its transaction is pinned to.
+    var transactionPool: String?
 }
 
 /// A call to be judged again on another thread.
@@ -76,9 +82,10 @@ struct LearnedCall: Sendable {
 
 typealias RecentStatements = StatementProfiles<StatementCall>
 
+/// Calls of one statement that rules see in the same way: by the same app, listener and user, with the same hints.
 extension RecentStatements {
-    /// Distinct statements that STATS shows and reloads replay.
-    static var limit: Int { 1000 }
+    /// How many are told apart, for STATS and for reloads.
+    static var limit: Int { 2000 }
 
     /// Texts that were not parsed are too different from each other to be told apart.
     static func key(of statement: Statement) -> UInt64 {
@@ -90,6 +97,13 @@ extension RecentStatements {
         }
     }
 
+    static func key(of statement: Statement, _ origin: RouteOrigin, _ asked: RouteRequest) -> UInt64 {
+        let context = UInt64(bitPattern: Int64(origin.hash ^ RequestHints.hash(of: asked)))
+        // Multiplied by odd numbers, so that equal bits of the two do not cancel each other out.
+        let pinned = UInt64(truncatingIfNeeded: asked.transactionPool ?? -1)
+        return key(of: statement) &+ context &* 0x9E37_79B9_7F4A_7C15 &+ pinned &* 0xD6E8_FEB8_6659_FD93
+    }
+
     /// Those that can be judged again.
     func replayedCalls() -> [ReplayedCall] {
         profiles.compactMap { profile in
@@ -97,18 +111,26 @@ extension RecentStatements {
             guard !call.statement.isUnparsed else { return nil }
             return ReplayedCall(
                 sql: Array(call.statement.text), origin: call.origin, hints: call.hints,
-                transactionPool: call.isInTransaction ? call.pool.name : nil, calls: profile.counts.calls)
+                transactionPool: call.transactionPool, calls: profile.counts.calls)
         }
     }
 
-    /// The most time first.
+    /// A row a statement, whoever called it: the most time first, with the place of most of its calls.
     func statistics() -> [StatementStatistics] {
-        var rows = profiles.sorted { $0.counts.totalMicroseconds > $1.counts.totalMicroseconds }.map { profile in
-            let statement = profile.sample.statement
+        var merged: [UInt64: (call: StatementCall, most: Int, counts: StatementCounts)] = [:]
+        for profile in profiles {
+            let key = RecentStatements.key(of: profile.sample.statement)
+            var entry = merged[key] ?? (profile.sample, 0, StatementCounts())
+            entry.counts.add(profile.counts)
+            if profile.counts.calls > entry.most { (entry.call, entry.most) = (profile.sample, profile.counts.calls) }
+            merged[key] = entry
+        }
+        var rows = merged.values.sorted { $0.counts.totalMicroseconds > $1.counts.totalMicroseconds }.map { entry in
+            let statement = entry.call.statement
             return StatementStatistics(
-                fingerprint: statement.isUnparsed ? nil : Fingerprint.text(profile.fingerprint),
+                fingerprint: statement.isUnparsed ? nil : Fingerprint.text(statement.fingerprint),
                 kind: statement.kind.word, access: statement.access == .read ? "read" : "write",
-                pool: profile.sample.pool.name, reason: profile.sample.reason.word, counts: profile.counts,
+                pool: entry.call.pool?.name, reason: entry.call.reason.word, counts: entry.counts,
                 statement: statement.shown)
         }
         if others.calls > 0 {

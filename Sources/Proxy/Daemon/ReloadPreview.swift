@@ -24,7 +24,7 @@ struct ReloadPreview: Sendable {
         /// A pool's name, or `refused` and the SQLSTATE.
         let from: String
         let to: String
-        let calls: Int
+        var calls: Int
         /// Normalised.
         let statement: String
     }
@@ -40,20 +40,30 @@ struct ReloadPreview: Sendable {
                 _ = call.sql.withUnsafeBytes { judge.learn(judge.statement(for: $0), sqlstate: call.sqlstate) }
             }
         }
+        var all: Set<UInt64> = []
+        var moved: [UInt64: [Move]] = [:]
         for call in replayed {
-            summary.statements += 1
-            summary.calls += call.calls
             let (was, statement) = Self.place(call, judges.0)
             let (will, _) = Self.place(call, judges.1)
+            all.insert(statement.fingerprint)
+            summary.calls += call.calls
             if was == will { continue }
-            summary.moved += 1
             summary.movedCalls += call.calls
-            moves.append(
-                Move(
-                    fingerprint: Fingerprint.text(statement.fingerprint), from: was, to: will, calls: call.calls,
-                    statement: statement.shown))
+            // The same way for several apps or tags is one move.
+            var ways = moved[statement.fingerprint] ?? []
+            if let way = ways.firstIndex(where: { $0.from == was && $0.to == will }) {
+                ways[way].calls += call.calls
+            } else {
+                ways.append(
+                    Move(
+                        fingerprint: Fingerprint.text(statement.fingerprint), from: was, to: will, calls: call.calls,
+                        statement: statement.shown))
+            }
+            moved[statement.fingerprint] = ways
         }
-        moves.sort { $0.calls > $1.calls }
+        summary.statements = all.count
+        summary.moved = moved.count
+        moves = moved.values.flatMap { $0 }.sorted { $0.calls > $1.calls }
     }
 
     /// Where a call goes, freshness apart: what a connection wrote before is no matter of rules.

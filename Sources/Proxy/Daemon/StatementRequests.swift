@@ -78,7 +78,7 @@ extension ClientDriver {
                 pinned.start(exchange)
                 return true
             }
-            if decision.effects.isLogged == true { logRefusal(of: statement, decision, answer) }
+            countRefusal(pending, decision, answer)
             refuse(pending, answer)
         }
         return true
@@ -89,7 +89,7 @@ extension ClientDriver {
         if let answer = reasonNotToSend(statement, decision, pending.request) {
             guard machine.mayStartAlone else { return false }
             countRules(of: decision, pending)
-            if decision.effects.isLogged == true { logRefusal(of: statement, decision, answer) }
+            countRefusal(pending, decision, answer)
             refuse(pending, answer)
             return true
         }

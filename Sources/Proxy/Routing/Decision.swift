@@ -53,11 +53,18 @@ package final class RouteOrigin: Sendable {
     package let listener: [UInt8]
     /// The user id of the process that connected; nil when the system did not say.
     package let user: UInt32?
+    /// The same for all connections of which rules see the same.
+    package let hash: Int
 
     package init(app: String = "", listener: String = "", user: UInt32? = nil) {
         self.app = Array(app.utf8)
         self.listener = Array(listener.utf8)
         self.user = user
+        var hasher = Hasher()
+        hasher.combine(self.app)
+        hasher.combine(self.listener)
+        hasher.combine(user)
+        hash = hasher.finalize()
     }
 }
 

@@ -1,11 +1,10 @@
-/// What is counted for each distinct statement, by fingerprint: lists of other lengths and other constants are the same
-/// statement. Bounded: beyond `maximumCount` the one that was not called for longest makes room, and what it counted is
-/// added to `others`, so that nothing is lost from the sums.
+/// What is counted for each statement that the caller tells apart by a key. Bounded: beyond `maximumCount` one that was not
+/// called for long makes room, and what it counted is added to `others`, so that nothing is lost from the sums.
 ///
 /// `Sample` is what the caller keeps of a call, to show the statement or to judge it again.
 package struct StatementProfiles<Sample> {
     package struct Profile {
-        package let fingerprint: UInt64
+        package let key: UInt64
         /// Of the last call.
         package var sample: Sample
         package fileprivate(set) var counts: StatementCounts
@@ -30,11 +29,11 @@ package struct StatementProfiles<Sample> {
     /// Counts one call. Allocates nothing for a statement that is known.
     ///
     /// - Parameters:
-    ///   - fingerprint: of the statement.
+    ///   - key: what tells it from others.
     ///   - call: what came of it.
     ///   - renew: makes the sample of this call from that of the last one; nil: there was none.
-    package mutating func record(_ fingerprint: UInt64, _ call: StatementCounts, renew: (inout Sample?) -> Void) {
-        if let index = indexes[fingerprint] {
+    package mutating func record(_ key: UInt64, _ call: StatementCounts, renew: (inout Sample?) -> Void) {
+        if let index = indexes[key] {
             profiles[index].counts.add(call)
             profiles[index].wasUsed = true
             var sample: Sample? = profiles[index].sample
@@ -45,15 +44,15 @@ package struct StatementProfiles<Sample> {
         var sample: Sample?
         renew(&sample)
         guard let sample else { return }
-        let profile = Profile(fingerprint: fingerprint, sample: sample, counts: call, wasUsed: false)
+        let profile = Profile(key: key, sample: sample, counts: call, wasUsed: false)
         if profiles.count < maximumCount {
-            indexes[fingerprint] = profiles.count
+            indexes[key] = profiles.count
             profiles.append(profile)
         } else {
             let index = indexToReplace()
             others.add(profiles[index].counts)
-            indexes[profiles[index].fingerprint] = nil
-            indexes[fingerprint] = index
+            indexes[profiles[index].key] = nil
+            indexes[key] = index
             profiles[index] = profile
         }
     }
