@@ -17,10 +17,11 @@ struct FieldNumbers: Sendable {
     let cursorOptions: UInt32
     let createOnCommit: UInt32
     let createTableAsInto: UInt32
-    let dropObjects, dropType, dropIsConcurrent: UInt32
+    let dropIsConcurrent, reindexName: UInt32
     let createdSchema: UInt32
     let indexIsConcurrent, reindexKind, reindexParameters, alterTableCommands: UInt32
-    let commandDefinition, partitionIsConcurrent, commentType, commentObject: UInt32
+    let typeNames, objectName: UInt32
+    let commandDefinition, partitionIsConcurrent: UInt32
 
     init(_ numbers: [String: UInt32]) {
         func number(_ path: String) -> UInt32 {
@@ -66,17 +67,16 @@ struct FieldNumbers: Sendable {
         cursorOptions = number("DeclareCursorStmt.options")
         createOnCommit = number("CreateStmt.oncommit")
         createTableAsInto = number("CreateTableAsStmt.into")
-        dropObjects = number("DropStmt.objects")
-        dropType = number("DropStmt.remove_type")
+        reindexName = number("ReindexStmt.name")
         dropIsConcurrent = number("DropStmt.concurrent")
         createdSchema = number("CreateSchemaStmt.schemaname")
         indexIsConcurrent = number("IndexStmt.concurrent")
         reindexKind = number("ReindexStmt.kind")
         reindexParameters = number("ReindexStmt.params")
         alterTableCommands = number("AlterTableStmt.cmds")
+        typeNames = number("TypeName.names")
+        objectName = number("ObjectWithArgs.objname")
         commandDefinition = number("AlterTableCmd.def")
         partitionIsConcurrent = number("PartitionCmd.concurrent")
-        commentType = number("CommentStmt.objtype")
-        commentObject = number("CommentStmt.object")
     }
 }

@@ -9,7 +9,7 @@ struct Grammar: Sendable {
     /// What the walk does when it meets a message of a type.
     enum Meeting: UInt8 {
         case descend, skip
-        case node, name, tableName, columnName, attribute, functionCall, parameter
+        case node, name, tableName, columnName, attribute, functionInFrom, functionCall, parameter
         case withClause, rowLock, intoClause, execute
         /// select, insert, …: may carry a WITH whose names hide tables.
         case query
@@ -26,10 +26,11 @@ struct Grammar: Sendable {
     let selectMessage: MessageID
     /// The numbers in Node of a few nodes.
     let namedArgumentNode, constantNode, castNode, listNode, stringNode: UInt32
-    let integerNode, booleanNode, partitionNode: UInt32
+    let integerNode, booleanNode, partitionNode, typeNameNode, objectWithArgumentsNode: UInt32
     let selectNode: Int
     let nodeMessage: MessageID
     /// Of the five query messages: the field of the written table (0: none) and of WITH.
+    private let definitions: [MessageID: DefinitionNames.Fields]
     private let createdFields: [MessageID: UInt32]
     private let queryFields: [MessageID: (target: UInt32, with: UInt32)]
 
@@ -49,6 +50,9 @@ struct Grammar: Sendable {
 
     /// The field that names the relation a command makes; 0 when it makes none.
     func createdField(of message: MessageID) -> UInt32 { createdFields[message] ?? 0 }
+
+    /// Where a command of DDL names what it is about; nil when it has no such fields.
+    func definition(of message: MessageID) -> DefinitionNames.Fields? { definitions[message] }
 
     func withField(of message: MessageID) -> UInt32 { queryFields[message]?.with ?? 0 }
 
@@ -103,6 +107,9 @@ struct Grammar: Sendable {
         integerNode = number("Node.integer")
         booleanNode = number("Node.boolean")
         partitionNode = number("Node.partition_cmd")
+        typeNameNode = number("Node.type_name")
+        objectWithArgumentsNode = number("Node.object_with_args")
+        definitions = Grammar.definitionFields(ids, numbers)
         selectNode = Int(number("Node.select_stmt"))
         nodeMessage = ids["Node"] ?? 0
         selectMessage = ids["SelectStmt"] ?? 0
@@ -129,6 +136,7 @@ struct Grammar: Sendable {
         let special: [(Meeting, [String])] = [
             (.node, ["Node"]), (.name, ["String"]), (.tableName, ["RangeVar"]), (.functionCall, ["FuncCall"]),
             (.parameter, ["ParamRef"]), (.columnName, ["ColumnRef"]), (.attribute, ["AIndirection"]),
+            (.functionInFrom, ["RangeFunction"]),
             (.withClause, ["WithClause"]), (.rowLock, ["LockingClause"]), (.intoClause, ["IntoClause"]),
             (.execute, ["ExecuteStmt"]), (.query, queries),
             // Nothing below these is a table or a call: names, constants, and type modifiers, which PostgreSQL insists are

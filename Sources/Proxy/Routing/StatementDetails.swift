@@ -24,6 +24,9 @@ enum StatementDetails {
         if walk.isIncomplete { return nil }
         facts = walk.facts
         look(node.detail, at: message, &facts)
+        if node.kind == .ddl, let fields = Grammar.shared.definition(of: type) {
+            DefinitionNames(message).collect(fields, into: &facts)
+        }
         // SELECT INTO is DDL. Its clause is in the first SELECT of a UNION, not in the UNION.
         if number == Grammar.shared.selectNode, walk.hasInto { facts.kind = .ddl }
         if walk.createsTemporary, node.detail == .explain, !runsItsParts {
@@ -45,8 +48,7 @@ enum StatementDetails {
         case .constraints: facts.refusalOutsideTransaction = .constraintsOutside
         case .cursor: cursor(message, &facts)
         case .createSchema: facts.schemas.append(message.string(fields.createdSchema))
-        case .drop: drop(message, &facts)
-        case .comment: comment(message, &facts)
+        case .drop: if message.flag(fields.dropIsConcurrent) { facts.commitsOnTheWay = true }
         case .index: if message.flag(fields.indexIsConcurrent) { facts.commitsOnTheWay = true }
         case .reindex: reindex(message, &facts)
         case .alterTable: alterTable(message, &facts)
@@ -170,44 +172,11 @@ enum StatementDetails {
         }
     }
 
-    private static func drop(_ message: ProtobufMessage, _ facts: inout StatementFacts) {
-        if message.flag(fields.dropIsConcurrent) { facts.commitsOnTheWay = true }
-        let type = message.number(fields.dropType)
-        message.forEach(fields.dropObjects) { node in
-            if type == ObjectType.schema {
-                if let name = node.content { facts.schemas.append(ProtobufMessage(name.bytes).string(fields.string)) }
-            } else if ObjectType.relations.contains(type), let name = listedName(node) {
-                facts.tables.add(name)
-            }
-        }
-    }
-
-    private static func comment(_ message: ProtobufMessage, _ facts: inout StatementFacts) {
-        guard ObjectType.relations.contains(message.number(fields.commentType)) else { return }
-        if let name = message.message(fields.commentObject).flatMap(listedName) { facts.tables.add(name) }
-    }
-
-    /// enum ObjectType of pg_query.proto, as far as it is a table, or like one.
-    private enum ObjectType {
-        static let schema: UInt64 = 37
-        static let relations: Set<UInt64> = [19, 21, 24, 38, 42, 52]
-    }
-
-    /// A name given as a List of String nodes: [database.][schema.]name.
-    private static func listedName(_ node: ProtobufMessage) -> QualifiedName? {
-        guard let content = node.content, content.number == Grammar.shared.listNode else { return nil }
-        var parts: [String] = []
-        ProtobufMessage(content.bytes).forEach(fields.listItems) { item in
-            guard let part = item.content else { return }
-            parts.append(ProtobufMessage(part.bytes).string(fields.string))
-        }
-        guard let name = parts.last else { return nil }
-        return QualifiedName(schema: parts.count > 1 ? parts[parts.count - 2] : "", name: name)
-    }
-
     private static func reindex(_ message: ProtobufMessage, _ facts: inout StatementFacts) {
         // SCHEMA, SYSTEM and DATABASE take a transaction for each table.
-        if message.number(fields.reindexKind) >= 3 { facts.commitsOnTheWay = true }
+        let kind = message.number(fields.reindexKind)
+        if kind >= 3 { facts.commitsOnTheWay = true }
+        if kind == 3 { facts.schemas.append(message.string(fields.reindexName)) }
         message.forEach(fields.reindexParameters) { node in
             guard let option = node.content.map({ ProtobufMessage($0.bytes) }) else { return }
             if option.string(fields.optionName) == "concurrently" { facts.commitsOnTheWay = true }

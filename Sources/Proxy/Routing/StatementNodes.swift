@@ -15,7 +15,7 @@ struct StatementNode {
     enum Detail {
         case none
         case explain, copy, set, transaction, cursor
-        case createTable, createTableAs, createSchema, drop, index, reindex, alterTable, comment, constraints
+        case createTable, createTableAs, createSchema, drop, index, reindex, alterTable, constraints
     }
 
     /// By the name of the field in the grammar's Node. What is not listed is DDL, as PostgreSQL's own log_statement has it
@@ -58,7 +58,6 @@ struct StatementNode {
         "create_table_as_stmt": .init(kind: .ddl, writes: true, detail: .createTableAs),
         "create_schema_stmt": .init(kind: .ddl, writes: true, runsItsParts: false, detail: .createSchema),
         "drop_stmt": .init(kind: .ddl, writes: true, detail: .drop),
-        "comment_stmt": .init(kind: .ddl, writes: true, detail: .comment),
         "index_stmt": .init(kind: .ddl, writes: true, runsItsParts: false, detail: .index),
         "alter_table_stmt": .init(kind: .ddl, writes: true, detail: .alterTable),
         "cluster_stmt": .init(kind: .ddl, writes: true, commitsOnTheWay: true),

@@ -32,6 +32,9 @@ struct TreeWalk {
     private(set) var hasInto = false
     private var sequenceColumn: QualifiedName?
     private var namesOtherColumn = false
+    private var hasFunctionInFrom = false
+    /// Columns with a table's name before them that are called like a function of the primary.
+    private var qualifiedColumns: [UnsafeRawBufferPointer] = []
     /// Too deep, or bytes that make no sense: the facts are not complete.
     private(set) var isIncomplete = false
 
@@ -55,6 +58,8 @@ struct TreeWalk {
             if isIncomplete { return }
         }
         if let sequenceColumn, !namesOtherColumn { noteSequence(sequenceColumn) }
+        // Only what a function in FROM gives is a value of such a type by itself; of a table it is a column.
+        if hasFunctionInFrom { for name in qualifiedColumns { attribute(name) } }
     }
 
     /// Reads one field of the innermost message, and goes into it when it holds a message.
@@ -130,6 +135,9 @@ struct TreeWalk {
             ProtobufMessage(bytes).forEach(grammar.fields.attributes) { node in
                 if let name = stringOf(node) { attribute(name) }
             }
+            push(message, bytes, scope)
+        case .functionInFrom:
+            hasFunctionInFrom = true
             push(message, bytes, scope)
         case .functionCall:
             functionCall(ProtobufMessage(bytes))
@@ -210,7 +218,7 @@ struct TreeWalk {
             count += 1
         }
         let name = last.flatMap { stringOf(ProtobufMessage($0.bytes)) }
-        if let name, count > 1 { attribute(name) }
+        if let name, count > 1, KnownFunctions.mayBelongToPrimary(name) { qualifiedColumns.append(name) }
         guard let name, Sequence.hasColumn(name) else {
             namesOtherColumn = true
             return

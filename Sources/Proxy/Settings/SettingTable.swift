@@ -126,8 +126,8 @@ extension Setting {
         ),
         Setting(
             .rule, "schema", .list(.line(128)), .optional,
-            "Matches statements that name a table in one of these schemas, a function with its schema, or the schema itself (CREATE "
-                + "SCHEMA); `*` and `?` are wild."),
+            "Matches statements that name something in one of these schemas, or the schema itself; `*` and `?` are wild. A table "
+                + "without a schema counts as in `public`."),
         Setting(
             .rule, "table", .list(.line(256)), .optional,
             "Matches statements that name one of these tables, with or without schema; `*` and `?` are wild."),
