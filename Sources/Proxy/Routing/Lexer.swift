@@ -107,6 +107,9 @@ struct Lexer {
         }
     }
 
+    /// A quoted name that the text ends in: no server takes it.
+    func isUnfinished(_ word: Word) -> Bool { word.isQuoted && word.start + word.count >= text.count }
+
     /// As it stands in the text.
     func bytes(of word: Word) -> UnsafeRawBufferPointer {
         UnsafeRawBufferPointer(rebasing: text[word.start..<word.start + word.count])

@@ -35,7 +35,7 @@ enum UnparsedText {
 
     /// (1).pg_advisory_lock is a call too.
     private static func attribute(_ word: Lexer.Word, in lexer: Lexer, _ facts: inout StatementFacts) {
-        guard KnownFunctions.mayBelongToPrimary(lexer.bytes(of: word)) else { return }
+        guard !lexer.isUnfinished(word), KnownFunctions.mayBelongToPrimary(lexer.bytes(of: word)) else { return }
         if KnownFunctions.meaning(of: QualifiedName(name: lexer.text(of: word))) == .sessionLock {
             facts.refuse(.sessionLock)
         }

@@ -1,0 +1,2 @@
+ DEALLOCATE k"pg_advisory_unlock--"
+(15)(1, "pg_advisory_unlock
