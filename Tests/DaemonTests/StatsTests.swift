@@ -84,6 +84,21 @@ struct StatsTests {
         #expect(explained?["fingerprint"] == lists["fingerprint"])
     }
 
+    /// What STATS keeps of a statement is bounded, whatever tags come with how long a text.
+    @Test func longTextsAreKeptOnce() throws {
+        let daemon = try DaemonProcess()
+        let client = try daemon.client()
+        let text = "LISTEN x /*" + String(repeating: "x", count: 500_000) + "*/"
+        _ = try client.query(text, options: "@tag=warm")
+        let before = try ProcessFacts.residentKiB(daemon.pid)
+        for number in 0..<200 {
+            #expect(try client.query(text, options: "@tag=t\(number)").sqlstate == "0A000")
+        }
+        // 200 texts are 98 MiB.
+        #expect(try ProcessFacts.residentKiB(daemon.pid) - before < 16 << 10)
+        #expect(try daemon.stats("statements").first?["calls"] == "201")
+    }
+
     @Test func connectionsAreShown() throws {
         let daemon = try DaemonProcess { $0.primary[0] = "size = 2" }
         let client = try daemon.client()

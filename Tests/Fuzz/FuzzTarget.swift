@@ -48,6 +48,7 @@ private struct Target {
     }
 }
 
+// libFuzzer calls from one thread only, which is the one that its main function runs on.
 private nonisolated(unsafe) var target = Target()
 
 @_cdecl("LLVMFuzzerTestOneInput")

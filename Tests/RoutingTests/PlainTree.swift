@@ -53,6 +53,7 @@ struct PlainTree {
     /// One message type: its fields that hold messages, and the names of all.
     private final class Shape: Sendable {
         let name: String
+        // They point to libpg_query's own descriptors: constant, and there as long as the process.
         nonisolated(unsafe) let fields: [UInt32: OpaquePointer]
         let fieldNames: [UInt32: String]
 

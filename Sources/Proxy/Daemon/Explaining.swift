@@ -61,7 +61,7 @@ package struct BulkJudgement {
 package final class OfflineJudge {
     private let judge: Judge
     private let file: String?
-    private let asked: AskedAs
+    private let hints: RequestHints
     private let origin: RouteOrigin
 
     /// - Parameters:
@@ -70,7 +70,12 @@ package final class OfflineJudge {
     package init(_ snapshot: Snapshot?, asked: AskedAs = AskedAs()) {
         judge = Judge(rules: snapshot?.rules ?? Self.plainRules())
         file = snapshot?.settings.file
-        self.asked = asked
+        var hints = RequestHints()
+        hints.role = Role(word: asked.route)
+        hints.pool = Array(asked.pool.utf8)
+        hints.using = Array(asked.using.utf8)
+        hints.tag = Array(asked.tag.utf8)
+        self.hints = hints
         origin = RouteOrigin(app: asked.app, listener: asked.listener, user: Users.number(of: asked.user))
     }
 
@@ -100,7 +105,7 @@ package final class OfflineJudge {
     package func explain(_ sql: String) -> Explanation {
         var sql = sql
         return sql.withUTF8 { sql in
-            withRequest { judge.explain(UnsafeRawBufferPointer(sql), $0, origin) }
+            hints.withRequest { judge.explain(UnsafeRawBufferPointer(sql), $0, origin) }
         }
     }
 
@@ -143,31 +148,11 @@ package final class OfflineJudge {
         } catch {
             return BulkJudgement(word: "unknown", pool: "", reason: "\(error.sqlstate): \(error.message)")
         }
-        let decision = withRequest { judge.consider(judge.statement(for: sql), $0, origin) }
+        let decision = hints.withRequest { judge.consider(judge.statement(for: sql), $0, origin) }
         if let refusal = decision.refusal {
             return BulkJudgement(word: decision.word, pool: "", reason: "\(refusal.sqlstate): \(refusal.message)")
         }
         let pool = decision.pool.map { judge.rules.pools[$0].name } ?? ""
         return BulkJudgement(word: decision.word, pool: pool, reason: decision.reason.word)
-    }
-
-    private func withRequest<Result>(_ body: (RouteRequest) -> Result) -> Result {
-        var request = RouteRequest()
-        request.role = Role(word: asked.route)
-        return withBytes(asked.tag) { tag in
-            withBytes(asked.using) { using in
-                withBytes(asked.pool) { pool in
-                    request.tag = tag
-                    request.using = using
-                    request.pool = pool
-                    return body(request)
-                }
-            }
-        }
-    }
-
-    private func withBytes<Result>(_ text: String, _ body: (UnsafeRawBufferPointer?) -> Result) -> Result {
-        var text = text
-        return text.withUTF8 { body($0.isEmpty ? nil : UnsafeRawBufferPointer($0)) }
     }
 }

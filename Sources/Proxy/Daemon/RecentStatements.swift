@@ -1,6 +1,5 @@
 import Routing
 import Telemetry
-import Wire
 
 /// The options of a request that rules or the placement look at.
 struct RequestHints: Sendable, Equatable {
@@ -98,6 +97,8 @@ extension RecentStatements {
     }
 
     static func key(of statement: Statement, _ origin: RouteOrigin, _ asked: RouteRequest) -> UInt64 {
+        // Nor who sent them: a text of a megabyte is kept once then, not for each app and tag.
+        if statement.isUnparsed { return key(of: statement) }
         let context = UInt64(bitPattern: Int64(origin.hash ^ RequestHints.hash(of: asked)))
         // Multiplied by odd numbers, so that equal bits of the two do not cancel each other out.
         let pinned = UInt64(truncatingIfNeeded: asked.transactionPool ?? -1)

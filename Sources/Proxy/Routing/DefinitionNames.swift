@@ -11,7 +11,7 @@ struct DefinitionNames {
         var name: UInt32 = 0
         /// The same as an ObjectWithArgs.
         var function: UInt32 = 0
-        /// A schema as plain text, and that of another kind of object when it is of none.
+        /// A schema as plain text: when the object is a schema, or `isAlwaysSchema`.
         var schema: UInt32 = 0
         var isAlwaysSchema = false
         /// Of GRANT: whether its objects are schemas, whatever their type says.
