@@ -19,6 +19,7 @@ struct ModelTests {
         }
         #expect(model.started > Self.steps / 20, "the sequence must do some work")
         #expect(model.retired > Self.steps / 500, "and its reloads too")
+        #expect(model.released > Self.steps / 500, "and its releases")
         model.settle()
         #expect(model.fault() == nil)
         #expect(model.ended == model.begun)

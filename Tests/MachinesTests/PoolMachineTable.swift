@@ -25,12 +25,17 @@ enum PoolTable: TransitionTable {
         case retiring, retiringOneWaits, retiringDown
         /// The pool became smaller, a size of 1, while both connections had a request: nobody waits, one does.
         case surplus, surplusOneWaits
+        /// Held while one waits: connection 0 is being made; it has a request and the other one is closed; both are idle.
+        case heldConnecting, heldAssigned, heldIdle
+        /// The same with one more, which fills the queue.
+        case heldFull
     }
 
     enum Event: String, CaseIterable, Codable, Sendable {
         case requestArrived, firstAbandoned, otherAbandoned, expiredEarly, expired, allTaken
         case serverReady, connectFailed, serverLost, connectDue, connectDueLater
         case grown, shrunk, readdressed
+        case held, released
     }
 
     enum Action: Equatable, Sendable {
@@ -41,10 +46,12 @@ enum PoolTable: TransitionTable {
         case server(PoolMachine.ServerAction)
         case loss(PoolMachine.LossAction)
         case leaving([Int])
+        case none
+        case started([PoolMachine.Start])
     }
 
     /// What is returned and the pool's shape then: a letter for each connection (`.` closed, `c` connecting, `i` idle,
-    /// `A` assigned, `R` retiring), how many wait, and `!` while the last attempt failed.
+    /// `A` assigned, `R` retiring), how many wait, `!` while the last attempt failed, and `h` while it is held.
     struct Output: Equatable, Sendable {
         let action: Action
         let shape: String
@@ -78,6 +85,11 @@ enum PoolTable: TransitionTable {
                 .retiringDown: (.wait(connect: nil), "R.+1!"),
                 .surplus: (.wait(connect: nil), "AA+1"),
                 .surplusOneWaits: (.wait(connect: nil), "AA+2"),
+                // Nobody starts, and no connection is opened for it.
+                .heldConnecting: (.wait(connect: nil), "c.+2h"),
+                .heldAssigned: (.wait(connect: nil), "A.+2h"),
+                .heldIdle: (.wait(connect: nil), "ii+2h"),
+                .heldFull: (.shed, "ii+2h"),
             ]),
         .firstAbandoned: shapes(
             { .abandoned($0) },
@@ -88,7 +100,8 @@ enum PoolTable: TransitionTable {
                 .fullOneWaits: (true, "AA"), .fullTwoWait: (true, "AA+1"), .down: (false, "..!"),
                 .downOneWaits: (true, "..!"), .assignedDown: (false, "A.!"), .retiring: (false, "R."),
                 .retiringOneWaits: (true, "Rc"), .retiringDown: (false, "R.!"), .surplus: (false, "AA"),
-                .surplusOneWaits: (true, "AA"),
+                .surplusOneWaits: (true, "AA"), .heldConnecting: (true, "c.h"), .heldAssigned: (true, "A.h"),
+                .heldIdle: (true, "iih"), .heldFull: (true, "ii+1h"),
             ]),
         .otherAbandoned: unchanged(.abandoned(false)),
         .expiredEarly: unchanged(.expired(nil)),
@@ -100,7 +113,8 @@ enum PoolTable: TransitionTable {
                 .assignedWaiting: (2, "Ac"), .bothIdle: (nil, "ii"), .full: (nil, "AA"), .fullOneWaits: (3, "AA"),
                 .fullTwoWait: (3, "AA+1"), .down: (nil, "..!"), .downOneWaits: (1, "..!"), .assignedDown: (nil, "A.!"),
                 .retiring: (nil, "R."), .retiringOneWaits: (2, "Rc"), .retiringDown: (nil, "R.!"),
-                .surplus: (nil, "AA"), .surplusOneWaits: (3, "AA"),
+                .surplus: (nil, "AA"), .surplusOneWaits: (3, "AA"), .heldConnecting: (1, "c.h"),
+                .heldAssigned: (2, "A.h"), .heldIdle: (3, "iih"), .heldFull: (3, "ii+1h"),
             ]),
         .allTaken: shapes(
             { .taken($0) },
@@ -111,6 +125,8 @@ enum PoolTable: TransitionTable {
                 .fullTwoWait: ([3, 4], "AA"), .down: ([], "..!"), .downOneWaits: ([1], "..!"),
                 .assignedDown: ([], "A.!"), .retiring: ([], "R."), .retiringOneWaits: ([2], "Rc"),
                 .retiringDown: ([], "R.!"), .surplus: ([], "AA"), .surplusOneWaits: ([3], "AA"),
+                .heldConnecting: ([1], "c.h"), .heldAssigned: ([2], "A.h"), .heldIdle: ([3], "iih"),
+                .heldFull: ([3, 4], "iih"),
             ]),
     ].merging(connections) { first, _ in first }
 
@@ -133,17 +149,22 @@ enum PoolTable: TransitionTable {
                 // Also when somebody waits: the connection that stays serves him.
                 .surplus: (.close, ".A"),
                 .surplusOneWaits: (.close, ".A+1"),
-            ], traps: [.cold, .idle, .bothIdle, .down, .downOneWaits]),
+                // Though one waits.
+                .heldConnecting: (.park, "i.+1h"),
+                .heldAssigned: (.park, "i.+1h"),
+            ], traps: [.cold, .idle, .bothIdle, .down, .downOneWaits, .heldIdle, .heldFull]),
         .connectFailed: shapes(
             { .loss($0) },
             [
                 .connecting: (.retry(at: retryTime), "..!"),
                 .connectingForOne: (.retry(at: retryTime), "..+1!"),
                 .connectingForTwo: (.retry(at: retryTime), ".c+2!"),
+                .heldConnecting: (.retry(at: retryTime), "..+1!h"),
             ],
             traps: [
                 .cold, .idle, .assigned, .assignedWaiting, .bothIdle, .full, .fullOneWaits, .fullTwoWait, .down,
                 .downOneWaits, .assignedDown, .retiring, .retiringOneWaits, .retiringDown, .surplus, .surplusOneWaits,
+                .heldAssigned, .heldIdle, .heldFull,
             ]),
         .serverLost: shapes(
             { .loss($0) },
@@ -163,7 +184,10 @@ enum PoolTable: TransitionTable {
                 .retiringDown: (.retry(at: retryTime), "..!"),
                 .surplus: (.none, ".A"),
                 .surplusOneWaits: (.none, ".A+1"),
-            ], traps: [.cold, .connecting, .connectingForOne, .connectingForTwo, .down, .downOneWaits]),
+                .heldAssigned: (.connect(server: 0), "c.+1h"),
+                .heldIdle: (.none, ".i+1h"),
+                .heldFull: (.none, ".i+2h"),
+            ], traps: [.cold, .connecting, .connectingForOne, .connectingForTwo, .down, .downOneWaits, .heldConnecting]),
         .connectDue: unchanged(
             .loss(.none),
             but: [
@@ -195,6 +219,8 @@ enum PoolTable: TransitionTable {
                 .assignedWaiting: (.leaving([1]), "A.+1"),
                 // The one that was used last stays.
                 .bothIdle: (.leaving([1]), "i."),
+                .heldIdle: (.leaving([1]), "i.+1h"),
+                .heldFull: (.leaving([1]), "i.+2h"),
             ]),
         .readdressed: shapes(
             { .leaving($0) },
@@ -207,6 +233,25 @@ enum PoolTable: TransitionTable {
                 .down: ([], ".."), .downOneWaits: ([], "..+1"), .assignedDown: ([], "R."),
                 .retiring: ([], "R."), .retiringOneWaits: ([1], "R.+1"), .retiringDown: ([], "R."),
                 .surplus: ([], "RR"), .surplusOneWaits: ([], "RR+1"),
+                .heldConnecting: ([0], "..+1h"), .heldAssigned: ([], "R.+1h"), .heldIdle: ([0, 1], "..+1h"),
+                .heldFull: ([0, 1], "..+2h"),
+            ]),
+    ].merging(holding) { first, _ in first }
+
+    private static let holding: [Event: [State: Transition<Output, State>]] = [
+        .held: Dictionary(
+            uniqueKeysWithValues: State.allCases.map { state in
+                let shape = shape(of: make(state))
+                return (state, .stays(Output(action: .none, shape: shape.hasSuffix("h") ? shape : shape + "h")))
+            }),
+        .released: unchanged(
+            .started([]),
+            but: [
+                // `connectDue` opens what they wait for.
+                .heldConnecting: (.started([]), "c.+1"),
+                .heldAssigned: (.started([]), "A.+1"),
+                .heldIdle: (.started([.init(request: 3, server: 0)]), "Ai"),
+                .heldFull: (.started([.init(request: 3, server: 0), .init(request: 4, server: 1)]), "AA"),
             ]),
     ]
 
@@ -243,6 +288,7 @@ enum PoolTable: TransitionTable {
         }
         if machine.waiting > 0 { shape += "+\(machine.waiting)" }
         if machine.notBefore > 0 { shape += "!" }
+        if machine.isHeld { shape += "h" }
         return shape
     }
 
@@ -258,6 +304,8 @@ enum PoolTable: TransitionTable {
         case .connectDue, .connectDueLater: "connectDue"
         case .grown, .shrunk: "resized"
         case .readdressed: "readdressed"
+        case .held: "hold"
+        case .released: "release"
         }
     }
 
@@ -302,6 +350,19 @@ enum PoolTable: TransitionTable {
             ready(0, 1)
             if state == .surplusOneWaits { arrive(3...3) }
             _ = machine.resized(to: 1, queueLimit: 2)
+        case .heldConnecting:
+            machine.hold { _ in deadline }
+            arrive(1...1)
+        case .heldAssigned:
+            arrive(1...1)
+            ready(0)
+            machine.hold { _ in deadline }
+            arrive(2...2)
+        case .heldIdle, .heldFull:
+            arrive(1...2)
+            ready(0, 1, 1, 0)
+            machine.hold { _ in deadline }
+            arrive(3...(state == .heldFull ? 4 : 3))
         case .bothIdle, .full, .fullOneWaits, .fullTwoWait:
             arrive(1...2)
             ready(0, 1)
@@ -338,6 +399,10 @@ enum PoolTable: TransitionTable {
         case .grown: return .leaving(machine.resized(to: 3, queueLimit: 2))
         case .shrunk: return .leaving(machine.resized(to: 1, queueLimit: 2))
         case .readdressed: return .leaving(machine.readdressed())
+        case .held:
+            machine.hold { _ in deadline }
+            return .none
+        case .released: return .started(machine.release())
         }
     }
 }

@@ -180,6 +180,53 @@ struct PoolMachineTests {
         #expect(pool.serverReady(0) == .start(request: 2))
     }
 
+    // MARK: Holding
+
+    @Test func whileHeldEverybodyWaitsAndConnectionsPark() {
+        var pool = pool(size: 3, queueLimit: 5, open: 2)
+        #expect(pool.requestArrived(1, deadline: far, now: 0) == .start(server: 1))
+        pool.hold { _ in far }
+        for request in UInt64(2)...6 {
+            #expect(pool.requestArrived(request, deadline: far, now: 0) == .wait(connect: nil), "though one is idle")
+        }
+        #expect(pool.requestArrived(7, deadline: far, now: 0) == .shed, "though one is idle and one may be opened")
+        #expect(pool.connectDue(now: 0) == .none, "whoever has a connection could not use it")
+        #expect(pool.serverReady(1) == .park)
+        #expect(pool.release() == [.init(request: 2, server: 1), .init(request: 3, server: 0)])
+        #expect(pool.connectDue(now: 0) == .connect(server: 2))
+        #expect(pool.serverReady(2) == .start(request: 4))
+        #expect(pool.serverReady(1) == .start(request: 5))
+        #expect(pool.release() == [], "it is not held any more")
+    }
+
+    /// Held or not, nobody waits longer than he said, and who waited for less is given the longer time.
+    @Test func whoWaitsIsGivenTheDeadlineOfTheHold() {
+        var pool = pool(size: 1, open: 1)
+        _ = pool.requestArrived(1, deadline: 10, now: 0)
+        for request in UInt64(2)...4 { _ = pool.requestArrived(request, deadline: 10, now: 0) }
+        #expect(pool.requestAbandoned(2) == true)
+        pool.hold { $0 * 10 }
+        #expect(pool.earliestDeadline == 30)
+        #expect(pool.nextExpired(now: 29) == nil)
+        #expect(pool.nextExpired(now: 39) == 3)
+        #expect(pool.nextExpired(now: 39) == nil)
+        #expect(pool.serverReady(0) == .park)
+        #expect(pool.release() == [.init(request: 4, server: 0)])
+    }
+
+    /// A pool that came back must be seen also while it is held.
+    @Test func heldPoolKeepsOneConnection() {
+        var pool = pool(size: 3, open: 1)
+        pool.hold { _ in far }
+        for request in UInt64(1)...3 { _ = pool.requestArrived(request, deadline: far, now: 0) }
+        #expect(pool.serverLost(0, now: 0) == .connect(server: 0))
+        #expect(pool.connectDue(now: 0) == .none)
+        #expect(pool.connectFailed(0, now: 0, jitter: 0) == .retry(at: Backoff.first))
+        #expect(pool.connectDue(now: Backoff.first) == .connect(server: 0))
+        #expect(pool.serverReady(0) == .park)
+        #expect(pool.release() == [.init(request: 1, server: 0)])
+    }
+
     // MARK: Reloads
 
     @Test func largerPoolConnectsForAllThatWait() {

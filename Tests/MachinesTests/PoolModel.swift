@@ -18,6 +18,7 @@ struct PoolModel {
     private var retiring: [Int: UInt64] = [:]
     private var connecting: Set<Int> = []
     private var idle: Set<Int> = []
+    private var isHeld = false
     /// When somebody has to ask again.
     private var retryAt: UInt64?
     private var failure: String?
@@ -28,6 +29,8 @@ struct PoolModel {
     var ended: Int { over + queue.count + assigned.count + retiring.count }
     /// Connections that were closed because a reload had made them surplus or obsolete.
     private(set) var retired = 0
+    /// Requests that got their connection at a release.
+    private(set) var released = 0
 
     init(seed: UInt64) {
         random = RandomNumbers(seed: seed)
@@ -47,6 +50,8 @@ struct PoolModel {
         case 88..<90: takeAll()
         case 90: resize()
         case 91: readdress()
+        case 92: hold()
+        case 93..<95: release()
         default: passTime()
         }
     }
@@ -64,17 +69,19 @@ struct PoolModel {
             if !queue.isEmpty { failure = "\(request) overtook \(queue.count) that wait" }
             start(request, on: server)
         case .wait(let connect):
-            if !idle.isEmpty { failure = "\(request) waits beside an idle connection" }
+            if !idle.isEmpty && !isHeld { failure = "\(request) waits beside an idle connection" }
             queue.append((request, deadline))
             if let connect { beginConnecting(connect) }
         case .shed:
             over += 1
-            if queue.count < queueLimit || !idle.isEmpty { failure = "\(request) was shed though there was room" }
+            let hasRoom = queue.count < queueLimit || (!idle.isEmpty && !isHeld)
+            if hasRoom { failure = "\(request) was shed though there was room" }
             if pool != before { failure = "a request that was shed changed the pool" }
         }
     }
 
     private mutating func start(_ request: UInt64, on server: Int) {
+        if isHeld { failure = "\(request) was started on \(server) in a pool that is held" }
         if idle.remove(server) == nil { failure = "connection \(server) was not free for \(request)" }
         if let other = assigned[server] { failure = "connection \(server) has \(other) and \(request)" }
         assigned[server] = request
@@ -88,13 +95,13 @@ struct PoolModel {
         if isSurplus {
             if action != .close { failure = "\(action) of surplus connection \(server)" }
             retired += 1
-        } else if let first = queue.first {
+        } else if let first = queue.first, !isHeld {
             queue.removeFirst()
             if action != .start(request: first.request) { failure = "\(action) instead of \(first.request)" }
             assigned[server] = first.request
             started += 1
         } else {
-            if action != .park { failure = "\(action) though nobody waits" }
+            if action != .park { failure = "\(action) though nobody waits, or it is held" }
             idle.insert(server)
         }
     }
@@ -167,6 +174,27 @@ struct PoolModel {
         }
     }
 
+    // MARK: Holding
+
+    private mutating func hold() {
+        for index in queue.indices { queue[index].deadline += 1_000_000_000 }
+        pool.hold { [queue] request in
+            guard let waiting = queue.first(where: { $0.request == request }) else { preconditionFailure("not here") }
+            return waiting.deadline
+        }
+        isHeld = true
+    }
+
+    private mutating func release() {
+        let starts = pool.release()
+        isHeld = false
+        if starts.map(\.request) != queue.prefix(starts.count).map(\.request) { failure = "released out of order" }
+        queue.removeFirst(min(starts.count, queue.count))
+        for start in starts { self.start(start.request, on: start.server) }
+        released += starts.count
+        openWanted()
+    }
+
     // MARK: Reloads
 
     private mutating func resize() {
@@ -201,6 +229,7 @@ struct PoolModel {
 
     /// Nothing comes any more: every request ends, and with it what had to go.
     mutating func settle() {
+        release()
         while failure == nil {
             if let time = retryAt { now = max(now, time) }
             retryAt = nil
@@ -264,9 +293,10 @@ struct PoolModel {
         if pool.waiting != queue.count { return "\(pool.waiting) wait, should be \(queue.count)" }
         if pool.waiting > mayWait { return "too many wait" }
         if pool.earliestDeadline != queue.map(\.deadline).min() { return "the earliest deadline is wrong" }
-        if !queue.isEmpty && !idle.isEmpty { return "one waits beside an idle connection" }
+        if pool.isHeld != isHeld { return "held is wrong" }
+        if !queue.isEmpty && !idle.isEmpty && !isHeld { return "one waits beside an idle connection" }
         let isUnderWay = !assigned.isEmpty || !connecting.isEmpty || retryAt != nil
-        if !queue.isEmpty && !isUnderWay { return "one waits and nothing will ever come" }
+        if !queue.isEmpty && !isUnderWay && !isHeld { return "one waits and nothing will ever come" }
         return nil
     }
 }

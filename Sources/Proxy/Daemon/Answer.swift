@@ -28,6 +28,7 @@ enum Answer {
     /// PgBouncer's own words; it did not forward the statement.
     case notForwarded(String)
     case timedOutWaiting(pool: String)
+    case timedOutHeld(pool: String, HoldReason)
     case timedOut(effect: Outcome.Effect)
     case cancelledBeforeRunning
     case draining
@@ -52,7 +53,7 @@ enum Answer {
         case .abortedTransaction, .commitOfFailedTransaction: "25P02"
         case .queueFull, .waitedTooLong, .tooManyClients: "53300"
         case .poolDown, .notForwarded: "57P03"
-        case .timedOutWaiting, .cancelledBeforeRunning: "57014"
+        case .timedOutWaiting, .timedOutHeld, .cancelledBeforeRunning: "57014"
         case .timedOut(let effect): Outcome.retryAfterLoss(stage: .sent, effect: effect) == .unknown ? "08007" : "57014"
         case .draining: "57P01"
         case .lost(let retry, _): Outcome.sqlstateAfterLoss(retry)
@@ -63,8 +64,8 @@ enum Answer {
     /// What the client may do, outside a transaction; inside one, what is retryable is `tx`.
     var retry: Outcome.Retry {
         switch self {
-        case .queueFull, .waitedTooLong, .poolDown, .notForwarded, .timedOutWaiting, .cancelledBeforeRunning, .draining,
-            .tooManyClients:
+        case .queueFull, .waitedTooLong, .poolDown, .notForwarded, .timedOutWaiting, .timedOutHeld,
+            .cancelledBeforeRunning, .draining, .tooManyClients:
             .later
         case .timedOut(let effect):
             switch Outcome.retryAfterLoss(stage: .sent, effect: effect) {
@@ -81,7 +82,7 @@ enum Answer {
     var afterMilliseconds: UInt64? {
         switch self {
         case .queueFull, .waitedTooLong, .timedOutWaiting: 100
-        case .poolDown, .notForwarded, .draining, .tooManyClients: 1000
+        case .poolDown, .notForwarded, .timedOutHeld, .draining, .tooManyClients: 1000
         default: nil
         }
     }
@@ -89,7 +90,8 @@ enum Answer {
     /// `src`: who says so.
     var source: StaticString {
         switch self {
-        case .queueFull, .waitedTooLong, .poolDown, .notForwarded, .timedOutWaiting, .timedOut, .lost: "pool"
+        case .queueFull, .waitedTooLong, .poolDown, .notForwarded, .timedOutWaiting, .timedOutHeld, .timedOut, .lost:
+            "pool"
         default: "router"
         }
     }
@@ -99,7 +101,7 @@ enum Answer {
         switch self {
         case .queueFull, .waitedTooLong, .draining, .tooManyClients: .shed
         case .poolDown, .notForwarded: .unavailable
-        case .timedOutWaiting: .timeout
+        case .timedOutWaiting, .timedOutHeld: .timeout
         case .timedOut(let effect):
             Outcome.retryAfterLoss(stage: .sent, effect: effect) == .unknown ? .unknown : .timeout
         case .cancelledBeforeRunning: .cancelled
@@ -141,6 +143,8 @@ enum Answer {
         case .notForwarded(let words): "PgBouncer did not forward the statement: \(words)"
         case .timedOutWaiting(let pool):
             "the deadline passed while waiting for pool \"\(pool)\": the statement did not run"
+        case .timedOutHeld(let pool, let reason):
+            "the deadline passed while pool \"\(pool)\" was held, because \(reason.words): the statement did not run"
         case .timedOut: "the deadline passed, and no answer to the cancel came in time"
         case .cancelledBeforeRunning: "cancelled before it ran"
         case .draining: "the daemon is draining: connect again"

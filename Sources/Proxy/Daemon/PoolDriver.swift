@@ -18,6 +18,8 @@ final class PoolDriver {
     private(set) var machine: PoolMachine
     private(set) var servers: [ServerDriver] = []
     let telemetry: PoolTelemetry
+    /// While there is any, requests wait within their own deadlines.
+    private(set) var holdReasons: Set<HoldReason> = []
     /// Ends waiting at the earliest deadline of those that wait.
     private var queueTimer: DeadlineTimer?
     /// When that timer fires: not later than the earliest deadline in the queue.
@@ -88,7 +90,8 @@ final class PoolDriver {
 
     func submit(_ exchange: Exchange) {
         let now = worker.loop.now
-        let waitUntil = min(exchange.deadline, now &+ UInt64(settings.queueTimeoutMilliseconds) &* 1_000_000)
+        var waitUntil = exchange.deadline
+        if !machine.isHeld { waitUntil = min(waitUntil, now &+ UInt64(settings.queueTimeoutMilliseconds) &* 1_000_000) }
         exchange.pool = self
         exchange.submittedAt = now
         exchange.stage = .waiting
@@ -123,7 +126,9 @@ final class PoolDriver {
         while let number = machine.nextExpired(now: now) {
             let exchange = worker.exchanges[number]
             let answer: Answer
-            if now >= exchange.deadline {
+            if now >= exchange.deadline, let reason = HoldReason.allCases.first(where: holdReasons.contains) {
+                answer = .timedOutHeld(pool: name, reason)
+            } else if now >= exchange.deadline {
                 answer = .timedOutWaiting(pool: name)
             } else if isUsable {
                 telemetry.counters.add(.queueTimeouts)
@@ -142,6 +147,26 @@ final class PoolDriver {
         queueDeadline = deadline
         queueTimer?.set(at: deadline)
     }
+
+    // MARK: Holding
+
+    /// Hands out no connection until no reason for it is left: whoever asks waits, as `PoolMachine.hold` says.
+    func hold(_ reason: HoldReason) {
+        guard holdReasons.insert(reason).inserted else { return }
+        log.warning("pool_held", metadata: ["reason": "\(reason.rawValue)", "waiting": "\(machine.waiting)"])
+        machine.hold { worker.exchanges[$0].deadline }
+    }
+
+    func release(_ reason: HoldReason) {
+        guard holdReasons.remove(reason) != nil else { return }
+        log.notice("pool_released", metadata: ["reason": "\(reason.rawValue)", "held": "\(heldWords)"])
+        guard holdReasons.isEmpty else { return }
+        for start in machine.release() { servers[start.server].start(worker.exchanges[start.request]) }
+        openWanted()
+    }
+
+    /// The reasons that hold it, in one word; empty when none does.
+    var heldWords: String { holdReasons.map(\.rawValue).sorted().joined(separator: ",") }
 
     // MARK: Server connections
 

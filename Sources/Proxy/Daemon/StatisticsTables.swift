@@ -106,7 +106,7 @@ extension PoolDriver {
         telemetry.counters.set(.connectionsMaximum, to: machine.size)
         telemetry.counters.set(.waiting, to: machine.waiting)
         telemetry.counters.set(.longestWait, to: longestWaitMicroseconds)
-        return telemetry.snapshot()
+        return telemetry.snapshot(held: heldWords.isEmpty ? nil : heldWords)
     }
 
     private var longestWaitMicroseconds: Int {

@@ -275,7 +275,7 @@ final class Worker {
                 metadata: [
                     "open": "\(machine.openCount)", "idle": "\(machine.idleCount)",
                     "connecting": "\(machine.connectingCount)", "retiring": "\(machine.retiringCount)",
-                    "waiting": "\(machine.waiting)",
+                    "waiting": "\(machine.waiting)", "held": "\(pool.heldWords)",
                 ])
         }
         log.notice("state", metadata: ["clients": "\(clients.count)"])

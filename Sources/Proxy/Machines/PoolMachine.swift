@@ -38,6 +38,8 @@ package struct PoolMachine: Equatable {
     /// Goes back to its first step when a connection serves a request, not when it is made: a PgBouncer that accepts and
     /// then drops every connection is no better than one that refuses them.
     private var backoff = Backoff()
+    /// Between `hold` and `release`.
+    package private(set) var isHeld = false
     /// No connection is opened before this time: the last attempt failed. 0 when it did not.
     package private(set) var notBefore: UInt64 = 0
 
@@ -76,11 +78,12 @@ package struct PoolMachine: Equatable {
 
     /// A request wants a server connection; its wait ends at `deadline`, whatever else happens.
     package mutating func requestArrived(_ request: UInt64, deadline: UInt64, now: UInt64) -> RequestAction {
-        if waiting == 0, let server = idle.popLast() {
+        if !isHeld, waiting == 0, let server = idle.popLast() {
             assign(server)
             return .start(server: server)
         }
-        guard waiting < queueLimit || (now >= notBefore && waiting < size - openCount) else { return .shed }
+        let mayBeServedSoon = !isHeld && now >= notBefore && waiting < size - openCount
+        guard waiting < queueLimit || mayBeServedSoon else { return .shed }
         queue.append(Waiting(request: request, deadline: deadline))
         return .wait(connect: connectionToOpen(now: now))
     }
@@ -115,6 +118,39 @@ package struct PoolMachine: Equatable {
         queue[head...].lazy.map(\.deadline).min()
     }
 
+    // MARK: Holding
+
+    /// A waiting request and the connection that is now its own.
+    package struct Start: Equatable {
+        package let request: UInt64
+        package let server: Int
+
+        package init(request: UInt64, server: Int) {
+            self.request = request
+            self.server = server
+        }
+    }
+
+    /// What is sent now would only wait, or fail, behind the connections: until `release` no request gets one. Requests
+    /// wait within the queue's limit, connections that fall idle park, and one is opened only when there is none.
+    /// - Parameter deadline: until when a request that waits already does so from now on.
+    package mutating func hold(until deadline: (UInt64) -> UInt64) {
+        isHeld = true
+        for index in queue.indices[head...] { queue[index].deadline = deadline(queue[index].request) }
+    }
+
+    /// - Returns: the first that waited, as many as there are idle connections. `connectDue` opens connections for the
+    ///   others.
+    package mutating func release() -> [Start] {
+        isHeld = false
+        var starts: [Start] = []
+        while waiting > 0, let server = idle.popLast(), let first = popFirst() {
+            assign(server)
+            starts.append(Start(request: first, server: server))
+        }
+        return starts
+    }
+
     // MARK: Server connections
 
     package enum ServerAction: Equatable {
@@ -143,7 +179,7 @@ package struct PoolMachine: Equatable {
             return .close
         case .closed, .idle: preconditionFailure("a connection that is \(servers[server]) cannot fall idle")
         }
-        if let first = popFirst() {
+        if !isHeld, let first = popFirst() {
             assign(server)
             return .start(request: first)
         }
@@ -182,11 +218,13 @@ package struct PoolMachine: Equatable {
     }
 
     /// Opens one connection when one is wanted: somebody waits for it, or none is open (so that a pool that came back is
-    /// seen). To be called when a retry is due, and after a connection was made, until it has none to open: while
-    /// attempts fail only one is under way at a time, and those that wait behind it get theirs when it succeeds.
+    /// seen). To be called when a retry is due, after a connection was made and after `release`, until it has none to
+    /// open: while attempts fail only one is under way at a time, and those that wait behind it get theirs when it
+    /// succeeds.
     package mutating func connectDue(now: UInt64) -> LossAction {
         guard openCount + connectingCount < size else { return .none }
-        guard waiting > connectingCount || (openCount == 0 && connectingCount == 0) else { return .none }
+        let isAwaited = !isHeld && waiting > connectingCount
+        guard isAwaited || (openCount == 0 && connectingCount == 0) else { return .none }
         if now < notBefore { return .retry(at: notBefore) }
         if notBefore > 0 && connectingCount > 0 { return .none }
         let server = servers.firstIndex(of: .closed) ?? addPlace()

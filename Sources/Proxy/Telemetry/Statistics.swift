@@ -3,18 +3,21 @@ package struct PoolStatistics: Sendable {
     package let name: String
     package let cluster: String
     package let role: String
+    /// Why it hands out no connections now; nil while it does.
+    package let held: String?
     package let counters: CounterValues<PoolCounter>
     package let wait: LatencyValues
     package let execution: LatencyValues
     package let total: LatencyValues
 
     package init(
-        name: String, cluster: String, role: String, counters: CounterValues<PoolCounter>, wait: LatencyValues,
-        execution: LatencyValues, total: LatencyValues
+        name: String, cluster: String, role: String, held: String?, counters: CounterValues<PoolCounter>,
+        wait: LatencyValues, execution: LatencyValues, total: LatencyValues
     ) {
         self.name = name
         self.cluster = cluster
         self.role = role
+        self.held = held
         self.counters = counters
         self.wait = wait
         self.execution = execution
@@ -42,9 +45,9 @@ package final class PoolTelemetry {
     }
 
     /// A copy for views; allocates.
-    package func snapshot() -> PoolStatistics {
+    package func snapshot(held: String? = nil) -> PoolStatistics {
         PoolStatistics(
-            name: name, cluster: cluster, role: role, counters: counters.snapshot(), wait: wait.snapshot(),
+            name: name, cluster: cluster, role: role, held: held, counters: counters.snapshot(), wait: wait.snapshot(),
             execution: execution.snapshot(), total: total.snapshot())
     }
 }
@@ -130,7 +133,7 @@ extension StatisticsTable {
     /// `STATS pools`: a row a pool.
     package static func pools(_ pools: [PoolStatistics]) -> StatisticsTable {
         let quantiles: [(name: String, share: Double)] = [("p50", 0.5), ("p95", 0.95), ("p99", 0.99), ("p999", 0.999)]
-        var columns = [Column("pool", .text), Column("cluster", .text), Column("role", .text)]
+        var columns = [Column("pool", .text), Column("cluster", .text), Column("role", .text), Column("held", .text)]
         let counters = PoolCounter.columns
         columns += counters.map(\.column)
         for phase in ["wait", "execution", "total"] {
@@ -138,7 +141,7 @@ extension StatisticsTable {
         }
         var table = StatisticsTable(columns: columns)
         for pool in pools {
-            var row: [String?] = [pool.name, pool.cluster, pool.role] + pool.counters.cells(counters)
+            var row: [String?] = [pool.name, pool.cluster, pool.role, pool.held] + pool.counters.cells(counters)
             for phase in [pool.wait, pool.execution, pool.total] {
                 row += quantiles.map { phase.quantile($0.share).map { String($0) } }
             }
