@@ -27,6 +27,7 @@ let leaves: [Target] = [
     .target(name: "Wire", path: "Sources/Proxy/Wire", swiftSettings: house),
     .target(
         name: "Routing", dependencies: ["CPgQuery", "CRe2"], path: "Sources/Proxy/Routing", swiftSettings: house),
+    .target(name: "Freshness", path: "Sources/Proxy/Freshness", swiftSettings: house),
     .target(name: "Machines", path: "Sources/Proxy/Machines", swiftSettings: house),
     .target(name: "Telemetry", path: "Sources/Proxy/Telemetry", swiftSettings: house),
     .target(name: "Settings", dependencies: ["CToml"], path: "Sources/Proxy/Settings", swiftSettings: house),
@@ -38,7 +39,7 @@ let daemon: [Target] = [
     .target(
         name: "Daemon",
         dependencies: [
-            "Wire", "Routing", "Machines", "Telemetry", "Settings", "EventLoop", "Upstream",
+            "Wire", "Routing", "Freshness", "Machines", "Telemetry", "Settings", "EventLoop", "Upstream",
             .product(name: "Logging", package: "swift-log"),
         ],
         path: "Sources/Proxy/Daemon", swiftSettings: house),
@@ -82,6 +83,7 @@ let tests: [Target] = [
     .target(name: "TestKit", dependencies: ["CLibPQ"], path: "Tests/TestKit", swiftSettings: house),
     .testTarget(name: "WireTests", dependencies: ["Wire"], swiftSettings: house),
     .testTarget(name: "RoutingTests", dependencies: ["Routing"], swiftSettings: house),
+    .testTarget(name: "FreshnessTests", dependencies: ["Freshness"], swiftSettings: house),
     .testTarget(name: "MachinesTests", dependencies: ["Machines"], swiftSettings: house),
     .testTarget(name: "TelemetryTests", dependencies: ["Telemetry"], swiftSettings: house),
     .testTarget(name: "SettingsTests", dependencies: ["Settings"], swiftSettings: house),

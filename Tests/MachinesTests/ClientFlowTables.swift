@@ -6,12 +6,14 @@ enum RunningTable: TransitionTable {
 
     enum State: String, CaseIterable, Codable, Sendable {
         case nothing, oneRead, twoReads, alone
+        /// The same, and one of them turned out to write.
+        case oneReadWriting, twoReadsWriting
         /// The same inside a transaction.
         case nothingInTransaction, aloneInTransaction
     }
 
     enum Event: String, CaseIterable, Codable, Sendable {
-        case readStarted, readOnOtherPoolStarted, aloneStarted, finished
+        case readStarted, readOnOtherPoolStarted, aloneStarted, finished, turnedOutToWrite, resumed
     }
 
     /// What may start then: a read on the pool, a read on another pool, a request alone, anything.
@@ -31,27 +33,46 @@ enum RunningTable: TransitionTable {
         .readStarted: row(
             ([.nothing], .to(.oneRead, .oneMore)),
             ([.oneRead], .to(.twoReads, .nothing)),
-            ([.twoReads, .alone, .nothingInTransaction, .aloneInTransaction], .traps)),
+            ([.twoReads, .alone, .nothingInTransaction, .aloneInTransaction], .traps),
+            // It could read what was before the write.
+            ([.oneReadWriting, .twoReadsWriting], .traps)),
         .readOnOtherPoolStarted: row(
             ([.nothing], .to(.oneRead, Output(read: false, readOnOtherPool: true, alone: false, any: true))),
             // Two clients could wait for each other's server connections otherwise.
-            ([.oneRead, .twoReads, .alone, .nothingInTransaction, .aloneInTransaction], .traps)),
+            ([.oneRead, .twoReads, .alone, .nothingInTransaction, .aloneInTransaction], .traps),
+            ([.oneReadWriting, .twoReadsWriting], .traps)),
         .aloneStarted: row(
             ([.nothing], .to(.alone, .nothing)),
             ([.nothingInTransaction], .to(.aloneInTransaction, .nothing)),
-            ([.oneRead, .twoReads, .alone, .aloneInTransaction], .traps)),
+            ([.oneRead, .twoReads, .alone, .aloneInTransaction, .oneReadWriting, .twoReadsWriting], .traps)),
         .finished: row(
             ([.oneRead, .alone], .to(.nothing, .everything)),
             ([.twoReads], .to(.oneRead, .oneMore)),
             ([.aloneInTransaction], .to(.nothingInTransaction, .aloneOnly)),
+            // Those beside it run again behind it: nothing new starts until all are over.
+            ([.twoReadsWriting], .to(.oneReadWriting, .nothing)),
+            ([.oneReadWriting], .to(.nothing, .everything)),
             ([.nothing, .nothingInTransaction], .traps)),
+        .turnedOutToWrite: row(
+            ([.oneRead, .oneReadWriting], .to(.oneReadWriting, .nothing)),
+            ([.twoReads, .twoReadsWriting], .to(.twoReadsWriting, .nothing)),
+            // What runs alone has nothing beside it.
+            ([.nothing], .stays(.everything)),
+            ([.alone, .aloneInTransaction], .stays(.nothing)),
+            ([.nothingInTransaction], .stays(.aloneOnly))),
+        .resumed: row(
+            ([.oneRead], .to(.twoReads, .nothing)),
+            ([.oneReadWriting], .to(.twoReadsWriting, .nothing)),
+            // One that had ended may take the number above the limit: it was below it before.
+            ([.twoReads, .twoReadsWriting], .stays(.nothing)),
+            ([.nothing, .alone, .nothingInTransaction, .aloneInTransaction], .traps)),
     ]
 
     /// Does not compile when the machine has a state that this table does not tell apart.
     static func states(of running: ClientMachine.Running) -> [State] {
         switch running {
         case .nothing: [.nothing, .nothingInTransaction]
-        case .reads: [.oneRead, .twoReads]
+        case .reads: [.oneRead, .twoReads, .oneReadWriting, .twoReadsWriting]
         case .alone: [.alone, .aloneInTransaction]
         }
     }
@@ -61,6 +82,8 @@ enum RunningTable: TransitionTable {
         case .readStarted, .readOnOtherPoolStarted: "readStarted"
         case .aloneStarted: "aloneStarted"
         case .finished: "finished"
+        case .turnedOutToWrite: "readTurnedOutToWrite"
+        case .resumed: "readResumed"
         }
     }
 
@@ -73,6 +96,12 @@ enum RunningTable: TransitionTable {
             machine.readStarted(onPool: 7)
             machine.readStarted(onPool: 7)
         case .alone: machine.aloneStarted()
+        case .oneReadWriting:
+            machine.readStarted(onPool: 7)
+            machine.readTurnedOutToWrite()
+        case .twoReadsWriting:
+            machine = make(.twoReads)
+            machine.readTurnedOutToWrite()
         case .nothingInTransaction: machine = TransactionTable.make(.active)
         case .aloneInTransaction:
             machine = TransactionTable.make(.active)
@@ -85,16 +114,17 @@ enum RunningTable: TransitionTable {
         /// The number of reads; -1 for a request alone.
         let running: Int
         let isInTransaction: Bool
+        let isWriting: Bool
     }
 
     static func look(at machine: ClientMachine) -> Aspect {
         let running: Int
         switch machine.running {
         case .nothing: running = 0
-        case .reads(_, let count): running = count
+        case .reads(_, let count): running = min(count, 2)
         case .alone: running = -1
         }
-        return Aspect(running: running, isInTransaction: machine.transaction != .none)
+        return Aspect(running: running, isInTransaction: machine.transaction != .none, isWriting: machine.isWriting)
     }
 
     static func apply(_ event: Event, to machine: inout ClientMachine) -> Output {
@@ -103,6 +133,8 @@ enum RunningTable: TransitionTable {
         case .readOnOtherPoolStarted: machine.readStarted(onPool: 8)
         case .aloneStarted: machine.aloneStarted()
         case .finished: machine.finished()
+        case .turnedOutToWrite: machine.readTurnedOutToWrite()
+        case .resumed: machine.readResumed()
         }
         return Output(
             read: machine.mayStartRead(onPool: 7), readOnOtherPool: machine.mayStartRead(onPool: 8),

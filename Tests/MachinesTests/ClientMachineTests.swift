@@ -44,6 +44,13 @@ struct ClientMachineTests {
         #expect(machine.mayStartAny && machine.written.contains(7))
     }
 
+    @Test mutating func aKnownPositionEndsWhatAWriteAsksFor() {
+        machine.autocommitWritten(to: 7)
+        machine.autocommitWritten(to: 8)
+        machine.positionKnown(of: 7)
+        #expect(!machine.written.contains(7) && machine.written.contains(8))
+    }
+
     @Test mutating func transactionThatCommits() {
         #expect(machine.transactionLetter == UInt8(ascii: "I"))
         open()

@@ -13,7 +13,7 @@ enum TransactionTable: TransitionTable {
     enum Event: String, CaseIterable, Codable, Sendable {
         case query, rollbackToSavepoint, begin, commit, rollback
         case batchInTransaction, writeInTransaction, batchFailed, batchEndedTransaction, writeEndedTransaction
-        case committed, rolledBack, refused, serverLost, commitLost, written
+        case committed, rolledBack, refused, serverLost, commitLost, written, positionKnown
     }
 
     enum Action: Equatable, Sendable {
@@ -112,6 +112,8 @@ enum TransactionTable: TransitionTable {
             ([.activeWritten], .to(.none, .written)),
             ([.none, .opening, .failed, .refused, .failedWritten, .refusedWritten, .aborted], .traps)),
         .written: row((State.allCases, .stays(Output(action: .nothing, written: [otherCluster])))),
+        // Nothing was written yet: what the open transaction does is not forgotten by it.
+        .positionKnown: row((State.allCases, .stays(.nothing))),
     ]
 
     /// Does not compile when the machine has a state that this table does not tell apart.
@@ -139,6 +141,7 @@ enum TransactionTable: TransitionTable {
         case .serverLost: "pinnedServerLost"
         case .commitLost: "commitLost"
         case .written: "autocommitWritten"
+        case .positionKnown: "positionKnown"
         }
     }
 
@@ -194,6 +197,7 @@ enum TransactionTable: TransitionTable {
         case .serverLost: machine.pinnedServerLost()
         case .commitLost: machine.commitLost()
         case .written: machine.autocommitWritten(to: otherCluster)
+        case .positionKnown: machine.positionKnown(of: ownCluster)
         }
         return .nothing
     }

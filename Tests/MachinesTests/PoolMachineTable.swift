@@ -35,7 +35,7 @@ enum PoolTable: TransitionTable {
         case requestArrived, firstAbandoned, otherAbandoned, expiredEarly, expired, allTaken
         case serverReady, connectFailed, serverLost, connectDue, connectDueLater
         case grown, shrunk, readdressed
-        case held, released
+        case held, released, lent
     }
 
     enum Action: Equatable, Sendable {
@@ -47,6 +47,7 @@ enum PoolTable: TransitionTable {
         case loss(PoolMachine.LossAction)
         case leaving([Int])
         case none
+        case lent(Int?)
         case started([PoolMachine.Start])
     }
 
@@ -253,6 +254,13 @@ enum PoolTable: TransitionTable {
                 .heldIdle: (.started([.init(request: 3, server: 0)]), "Ai"),
                 .heldFull: (.started([.init(request: 3, server: 0), .init(request: 4, server: 1)]), "AA"),
             ]),
+        .lent: unchanged(
+            .lent(nil),
+            but: [
+                .idle: (.lent(0), "A."), .bothIdle: (.lent(0), "Ai"),
+                // The owner's question goes before who waits, and although it is held.
+                .heldIdle: (.lent(0), "Ai+1h"), .heldFull: (.lent(0), "Ai+2h"),
+            ]),
     ]
 
     private static func shapes<Value>(
@@ -306,6 +314,7 @@ enum PoolTable: TransitionTable {
         case .readdressed: "readdressed"
         case .held: "hold"
         case .released: "release"
+        case .lent: "lend"
         }
     }
 
@@ -403,6 +412,7 @@ enum PoolTable: TransitionTable {
             machine.hold { _ in deadline }
             return .none
         case .released: return .started(machine.release())
+        case .lent: return .lent(machine.lend())
         }
     }
 }

@@ -161,8 +161,8 @@ enum ServerTable: TransitionTable {
         case .connectStarted: machine.connectStarted()
         case .connected: machine.connected()
         case .closed: return .close(machine.closed())
-        case .emptyBatchSent: machine.batchSent(statements: 0)
-        case .batchSent: machine.batchSent(statements: 2)
+        case .emptyBatchSent: machine.batchSent(statements: 0, mayBeCancelled: true)
+        case .batchSent: machine.batchSent(statements: 2, mayBeCancelled: false)
         case .row: return .result(machine.resultArrived(.row))
         case .success: return .result(machine.resultArrived(.success))
         case .error: return .result(machine.resultArrived(.error))
@@ -300,7 +300,7 @@ enum CancelTable: TransitionTable {
     static func apply(_ event: Event, to machine: inout ServerMachine) -> Output {
         switch event {
         case .closed: return .close(machine.closed())
-        case .batchSent: machine.batchSent(statements: 1)
+        case .batchSent: machine.batchSent(statements: 1, mayBeCancelled: true)
         case .statementFailed: return .failed(machine.resultArrived(.error), machine.statementEnded())
         case .syncIdle: return .sync(machine.syncArrived(inTransaction: false))
         case .syncInTransaction: return .sync(machine.syncArrived(inTransaction: true))

@@ -11,7 +11,7 @@ struct ServerMachineTests {
     }
 
     @Test mutating func oneStatementWithRows() {
-        machine.batchSent(statements: 1)
+        machine.batchSent(statements: 1, mayBeCancelled: true)
         for _ in 0..<3 { #expect(machine.resultArrived(.row) == .deliverRow(statement: 0)) }
         #expect(machine.resultArrived(.success) == .keepSuccess(statement: 0))
         #expect(machine.statementEnded() == .none)
@@ -20,7 +20,7 @@ struct ServerMachineTests {
     }
 
     @Test mutating func batchOfFour() {
-        machine.batchSent(statements: 4)
+        machine.batchSent(statements: 4, mayBeCancelled: false)
         for statement in 0..<4 {
             #expect(machine.resultArrived(.row) == .deliverRow(statement: statement))
             #expect(machine.resultArrived(.success) == .keepSuccess(statement: statement))
@@ -31,7 +31,7 @@ struct ServerMachineTests {
 
     /// Those before the error stand, those behind it are reported as aborted, the connection goes on.
     @Test mutating func batchWithAnErrorInTheMiddle() {
-        machine.batchSent(statements: 5)
+        machine.batchSent(statements: 5, mayBeCancelled: false)
         for statement in 0..<2 {
             #expect(machine.resultArrived(.success) == .keepSuccess(statement: statement))
             #expect(machine.statementEnded() == .nextStatement(statement + 1))
@@ -44,13 +44,13 @@ struct ServerMachineTests {
         #expect(machine.resultArrived(.aborted) == .keepAborted(statement: 4))
         #expect(machine.statementEnded() == .none)
         #expect(machine.syncArrived(inTransaction: false) == .finish)
-        machine.batchSent(statements: 1)
+        machine.batchSent(statements: 1, mayBeCancelled: true)
         #expect(machine.resultArrived(.success) == .keepSuccess(statement: 0))
     }
 
     /// A deferred constraint fails at the implicit commit: behind success, in the Sync's slot.
     @Test(arguments: [1, 3]) mutating func commitErrorInTheSlotOfTheSync(statements: Int) {
-        machine.batchSent(statements: statements)
+        machine.batchSent(statements: statements, mayBeCancelled: statements == 1)
         for statement in 0..<statements {
             #expect(machine.resultArrived(.success) == .keepSuccess(statement: statement))
             _ = machine.statementEnded()
@@ -61,7 +61,7 @@ struct ServerMachineTests {
     }
 
     @Test mutating func secondErrorInTheSlotOfTheSync() {
-        machine.batchSent(statements: 1)
+        machine.batchSent(statements: 1, mayBeCancelled: true)
         #expect(machine.resultArrived(.success) == .keepSuccess(statement: 0))
         #expect(machine.statementEnded() == .none)
         #expect(machine.resultArrived(.error) == .keepCommitError)
@@ -71,7 +71,7 @@ struct ServerMachineTests {
 
     /// pg_terminate_backend: 57P01 in the statement's slot, then PgBouncer's 08P01 in the Sync's.
     @Test mutating func serverThatDiesBehindItsError() {
-        machine.batchSent(statements: 2)
+        machine.batchSent(statements: 2, mayBeCancelled: false)
         #expect(machine.resultArrived(.error) == .keepError(statement: 0))
         #expect(machine.statementEnded() == .nextStatement(1))
         #expect(machine.resultArrived(.aborted) == .keepAborted(statement: 1))
@@ -86,7 +86,7 @@ struct ServerMachineTests {
         #expect(machine.closed() == .connectFailed)
         machine.connectStarted()
         machine.connected()
-        machine.batchSent(statements: 2)
+        machine.batchSent(statements: 2, mayBeCancelled: false)
         #expect(machine.closed() == .lostBatch(count: 2, failed: nil))
         #expect(machine.closed() == .none)
     }
@@ -98,7 +98,7 @@ struct ServerMachineTests {
         ]
         for count in 0...steps.count {
             var machine = machine
-            machine.batchSent(statements: 2)
+            machine.batchSent(statements: 2, mayBeCancelled: false)
             for step in steps.prefix(count) { step(&machine) }
             #expect(machine.closed() == .lostBatch(count: 2, failed: nil), "behind step \(count)")
             #expect(machine.state == .closed && !machine.isCancelUnderWay)
@@ -107,7 +107,7 @@ struct ServerMachineTests {
 
     @Test mutating func transactionOverSeveralBatches() {
         for isOpen in [true, true, false] {
-            machine.batchSent(statements: 1)
+            machine.batchSent(statements: 1, mayBeCancelled: true)
             #expect(machine.resultArrived(.success) == .keepSuccess(statement: 0))
             #expect(machine.statementEnded() == .none)
             #expect(machine.syncArrived(inTransaction: isOpen) == .finish)
@@ -123,7 +123,7 @@ struct ServerMachineTests {
     }
 
     @Test mutating func cancelThatReturnsBeforeTheSync() {
-        machine.batchSent(statements: 1)
+        machine.batchSent(statements: 1, mayBeCancelled: true)
         #expect(machine.cancelRequested() == .send)
         #expect(machine.cancelRequested() == .none, "one at a time")
         #expect(machine.cancelReturned() == .stillBusy)
@@ -131,13 +131,13 @@ struct ServerMachineTests {
         #expect(machine.cancelReturned() == .stillBusy)
         answerCancelled()
         #expect(machine.syncArrived(inTransaction: false) == .finish)
-        machine.batchSent(statements: 1)
+        machine.batchSent(statements: 1, mayBeCancelled: true)
         #expect(machine.cancelRequested() == .send, "the next statement can be cancelled again")
     }
 
     /// Used before the cancel has returned, the connection could have its next statement cancelled.
     @Test mutating func cancelThatReturnsAfterTheSync() {
-        machine.batchSent(statements: 1)
+        machine.batchSent(statements: 1, mayBeCancelled: true)
         #expect(machine.cancelRequested() == .send)
         answerCancelled()
         #expect(machine.syncArrived(inTransaction: true) == .finishAwaitingCancel)
@@ -148,7 +148,7 @@ struct ServerMachineTests {
     }
 
     @Test mutating func cancelThatCameTooLate() {
-        machine.batchSent(statements: 1)
+        machine.batchSent(statements: 1, mayBeCancelled: true)
         #expect(machine.cancelRequested() == .send)
         #expect(machine.resultArrived(.success) == .keepSuccess(statement: 0))
         #expect(machine.statementEnded() == .none)
@@ -157,19 +157,19 @@ struct ServerMachineTests {
     }
 
     @Test mutating func neighboursAreNeverCancelled() {
-        machine.batchSent(statements: 2)
+        machine.batchSent(statements: 2, mayBeCancelled: false)
         #expect(machine.cancelRequested() == .none)
         #expect(!machine.isCancelUnderWay)
     }
 
     @Test mutating func lossWhileACancelIsUnderWay() {
-        machine.batchSent(statements: 1)
+        machine.batchSent(statements: 1, mayBeCancelled: true)
         #expect(machine.cancelRequested() == .send)
         #expect(machine.closed() == .lostBatch(count: 1, failed: nil))
         #expect(machine.cancelReturned() == .none)
         machine.connectStarted()
         machine.connected()
-        machine.batchSent(statements: 1)
+        machine.batchSent(statements: 1, mayBeCancelled: true)
         #expect(machine.cancelRequested() == .send)
     }
 
@@ -178,7 +178,7 @@ struct ServerMachineTests {
         #expect(machine.resultArrived(.success) == .close)
         #expect(machine.statementEnded() == .close)
         #expect(machine.syncArrived(inTransaction: false) == .close)
-        machine.batchSent(statements: 1)
+        machine.batchSent(statements: 1, mayBeCancelled: true)
         #expect(machine.resultArrived(.unexpected) == .close)
         #expect(machine.resultArrived(.aborted) == .close, "nothing failed before it")
         #expect(machine.syncArrived(inTransaction: false) == .close, "the statement has no result yet")

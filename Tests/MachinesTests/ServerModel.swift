@@ -63,7 +63,7 @@ struct ServerModel {
 
     private mutating func send() {
         let count = random.chance(50) ? 1 : 1 + random.below(8)
-        machine.batchSent(statements: count)
+        machine.batchSent(statements: count, mayBeCancelled: count == 1)
         isBusy = true
         batches += 1
         current = 0

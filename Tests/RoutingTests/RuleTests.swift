@@ -199,8 +199,8 @@ import Testing
         #expect(effects.wait == 7 && effects.isExclusive == nil && effects.mayRerun == false && effects.timeout == nil)
     }
 
-    /// How far a standby is behind is not measured yet: what must not be older than a time goes to the primary.
-    @Test func maxLagAsksThePrimary() throws {
+    /// How far a standby is behind is seen when it answers: the decision carries what it must not exceed.
+    @Test func maxLagIsForWhoeverAsksTheStandby() throws {
         let judge = try Judge(
             .usual([
                 .rule {
@@ -210,7 +210,8 @@ import Testing
                     $0.table = ["t"]; $0.kind = ["select"]; $0.route = "standby"
                 },
             ]))
-        #expect(judge.way("SELECT * FROM t") == "primary lag")
+        #expect(judge.way("SELECT * FROM t") == "standby rule")
+        #expect(judge.ask("SELECT * FROM t").effects.maxLag == 300_000)
         #expect(judge.way("SELECT * FROM u") == "standby classifier")
         #expect(judge.way("INSERT INTO t VALUES (1)") == "primary classifier")
         // A promise of the connection's own is the nearer reason.

@@ -36,6 +36,12 @@ enum Answer {
     case notAllowed
     case lost(retry: Outcome.Retry, error: String)
     case transactionIdle(String)
+    /// The standbys cannot answer, and the primary has no more connections for their reads.
+    case spillExhausted
+    /// No server can show that it is as fresh as the request asks.
+    case freshnessUnavailable
+    /// The server behind a primary's pool is none, or not the one that it was.
+    case roleLost
 
     var sqlstate: String {
         switch self {
@@ -52,6 +58,7 @@ enum Answer {
         case .noTransaction: "25P01"
         case .abortedTransaction, .commitOfFailedTransaction: "25P02"
         case .queueFull, .waitedTooLong, .tooManyClients: "53300"
+        case .spillExhausted, .freshnessUnavailable, .roleLost: "57P03"
         case .poolDown, .notForwarded: "57P03"
         case .timedOutWaiting, .timedOutHeld, .cancelledBeforeRunning: "57014"
         case .timedOut(let effect): Outcome.retryAfterLoss(stage: .sent, effect: effect) == .unknown ? "08007" : "57014"
@@ -64,7 +71,10 @@ enum Answer {
     /// What the client may do, outside a transaction; inside one, what is retryable is `tx`.
     var retry: Outcome.Retry {
         switch self {
-        case .queueFull, .waitedTooLong, .poolDown, .notForwarded, .timedOutWaiting, .timedOutHeld,
+        case .roleLost: .now
+        case .spillExhausted, .freshnessUnavailable, .queueFull, .waitedTooLong, .poolDown, .notForwarded,
+            .timedOutWaiting,
+            .timedOutHeld,
             .cancelledBeforeRunning, .draining, .tooManyClients:
             .later
         case .timedOut(let effect):
@@ -82,7 +92,8 @@ enum Answer {
     var afterMilliseconds: UInt64? {
         switch self {
         case .queueFull, .waitedTooLong, .timedOutWaiting: 100
-        case .poolDown, .notForwarded, .timedOutHeld, .draining, .tooManyClients: 1000
+        case .spillExhausted: 100
+        case .freshnessUnavailable, .poolDown, .notForwarded, .timedOutHeld, .draining, .tooManyClients: 1000
         default: nil
         }
     }
@@ -90,7 +101,8 @@ enum Answer {
     /// `src`: who says so.
     var source: StaticString {
         switch self {
-        case .queueFull, .waitedTooLong, .poolDown, .notForwarded, .timedOutWaiting, .timedOutHeld, .timedOut, .lost:
+        case .spillExhausted, .freshnessUnavailable, .roleLost, .queueFull, .waitedTooLong, .poolDown, .notForwarded,
+            .timedOutWaiting, .timedOutHeld, .timedOut, .lost:
             "pool"
         default: "router"
         }
@@ -100,13 +112,22 @@ enum Answer {
     var result: RequestResult {
         switch self {
         case .queueFull, .waitedTooLong, .draining, .tooManyClients: .shed
-        case .poolDown, .notForwarded: .unavailable
+        case .spillExhausted: .shed
+        case .freshnessUnavailable, .roleLost, .poolDown, .notForwarded: .unavailable
         case .timedOutWaiting, .timedOutHeld: .timeout
         case .timedOut(let effect):
             Outcome.retryAfterLoss(stage: .sent, effect: effect) == .unknown ? .unknown : .timeout
         case .cancelledBeforeRunning: .cancelled
         case .lost(let retry, _): retry == .unknown ? .unknown : .unavailable
         default: .refused
+        }
+    }
+
+    /// No server of the pool could be had: another pool's may.
+    var meansNoStandby: Bool {
+        switch self {
+        case .poolDown: true
+        default: false
         }
     }
 
@@ -140,6 +161,11 @@ enum Answer {
         case .queueFull(let pool, let limit): "\(limit) requests wait for pool \"\(pool)\" already"
         case .waitedTooLong(let pool, let wait): "no connection of pool \"\(pool)\" fell idle within \(wait)"
         case .poolDown(let pool): "pool \"\(pool)\" has no usable server connection"
+        case .spillExhausted:
+            "the standbys cannot answer, and reads take as many of the primary's connections as `spill` lets them"
+        case .freshnessUnavailable:
+            "no server can show that it is as fresh as the request asks: the primary cannot be asked where it stands"
+        case .roleLost: "the server behind the pool is not the primary any more; nothing was changed by the statement"
         case .notForwarded(let words): "PgBouncer did not forward the statement: \(words)"
         case .timedOutWaiting(let pool):
             "the deadline passed while waiting for pool \"\(pool)\": the statement did not run"

@@ -1,4 +1,5 @@
 import EventLoop
+import Freshness
 import Glibc
 import Machines
 import Routing
@@ -42,15 +43,15 @@ final class ClientDriver {
     let cancelKey: UInt64
     let listener: ListenerContext
     unowned let worker: Worker
-    private let descriptor: Int32
-    private var watch: FileWatch?
-    private var timer: DeadlineTimer?
+    let descriptor: Int32
+    var watch: FileWatch?
+    var timer: DeadlineTimer?
 
     var input = ByteQueue()
     var output = ByteQueue()
-    private var framer: LineFramer
+    var framer: LineFramer
     /// Where the first byte that was not framed yet stands in the stream.
-    private var framedTo: UInt64 = 0
+    var framedTo: UInt64 = 0
     var requests = RequestRing()
     /// What was dispatched and not yet answered, in request order; the first one writes straight into `output`.
     var active: [Exchange] = []
@@ -59,25 +60,35 @@ final class ClientDriver {
     var session: ClientSession
     /// Whether the open transaction was begun READ ONLY.
     var pinnedIsReadOnly = false
+    /// A statement of it changed how its commit is flushed.
+    var transactionMayBeUnflushed = false
+    /// The `@session` of its BEGIN.
+    var transactionSession: [UInt8] = []
+    /// What reads must see of this connection's own writes, where a position behind them is known.
+    var ownFloors = OwnFloors()
+    /// The last commit may have been answered before it was flushed.
+    var ownCommitMayBeUnflushed = false
     /// Positions of CANCEL requests that found their target, until they are answered.
     var cancelled: Set<UInt64> = []
-    private var requestsRead: UInt64 = 0
+    var requestsRead: UInt64 = 0
     let counters = CounterSet<ClientCounter>()
     let connectedAt: UInt64
-    private(set) var lastRequestAt: UInt64
+    var lastRequestAt: UInt64
     let peer: PeerCredentials?
     private var pausedServers: [ServerDriver] = []
     var isScheduled = false
     private(set) var isClosed = false
     private(set) var isDraining = false
-    private var closesAfterFlush = false
+    var closesAfterFlush = false
     /// Requests wait because `output` is full.
     var isStarved = false
 
     /// Monotonic nanoseconds, `UInt64.max` when nothing is waited for.
-    private var lineDeadline = UInt64.max
+    var lineDeadline = UInt64.max
     private var writeDeadline = UInt64.max
     private var idleDeadline = UInt64.max
+    /// When a standby should have what the first read waits for.
+    private var catchUpDeadline = UInt64.max
 
     init(
         descriptor: Int32, number: UInt64, cancelKey: UInt64, peer: PeerCredentials?, listener: ListenerContext,
@@ -101,118 +112,6 @@ final class ClientDriver {
             onReadable: { [unowned self] in readable() }, onWritable: { [unowned self] in flush() })
         timer = DeadlineTimer(loop: worker.loop) { [unowned self] in deadlinePassed() }
         watch?.wantsRead = true
-    }
-
-    // MARK: Bytes in
-
-    private var longestInput: Int { framer.maxLine + Self.readSize }
-
-    private func readable() {
-        // One large buffer for all clients: each keeps only what came, so thousands of idle ones cost little.
-        switch worker.readBuffer.read(from: descriptor, upTo: Self.readSize) {
-        case .bytes(let count):
-            countReceived(count)
-            input.append(UnsafeRawBufferPointer(worker.readBuffer.readable))
-            worker.readBuffer.consume(count)
-            frameLines()
-            updateReading()
-            schedule()
-        case .wouldBlock: break
-        case .endOfFile: inputEnded()
-        case .failed: hangUp()
-        }
-    }
-
-    /// Cuts what came into requests, as many as may wait. False when there was none.
-    @discardableResult
-    private func frameLines() -> Bool {
-        let before = machine.unanswered
-        let limits = worker.snapshot.wireLimits
-        while machine.input == .reading, framedTo < input.tailPosition {
-            let bytes = UnsafeMutableRawBufferPointer(
-                start: input.pointer(atPosition: framedTo), count: Int(input.tailPosition &- framedTo))
-            switch framer.next(UnsafeRawBufferPointer(bytes)) {
-            case .needMore:
-                if lineDeadline == UInt64.max {
-                    lineDeadline = worker.loop.now &+ worker.snapshot.lineTimeout
-                    armTimer()
-                }
-                return machine.unanswered > before
-            case .tooLong:
-                refuseUnfinished(
-                    Request(
-                        unfinished: UnsafeRawBufferPointer(bytes), error: .lineTooLong(limit: Int32(limits.maxLine))))
-                return true
-            case .line(let length):
-                lineDeadline = UInt64.max
-                let request = RequestParser.parse(
-                    UnsafeMutableRawBufferPointer(rebasing: bytes[..<length]), limits: limits)
-                let position = framedTo
-                framedTo &+= UInt64(length)
-                arrived(request, at: position)
-            }
-        }
-        return machine.unanswered > before
-    }
-
-    private func arrived(_ request: Request, at position: UInt64, fault: Fault? = nil) {
-        listener.counters.add(.lines)
-        let isFirst = requestsRead == 0
-        requestsRead &+= 1
-        var pending = Pending(
-            request: request, position: position, receivedAt: worker.loop.now, fault: fault, isFirst: isFirst)
-        let line = UnsafeRawPointer(input.pointer(atPosition: position))
-        if session.hasSalt {
-            if !session.accepts(request, in: line) { pending.fault = .saltMissing }
-        } else if isFirst {
-            let isSalted = request.error == nil && request.verb == .hello && request.options.present.contains(.salt)
-            if isSalted { session.adoptSalt(request.options.salt.bytes(in: line)) }
-            if !isSalted, listener.requiresSalt { pending.fault = .saltRequired }
-        }
-        let closes = pending.fault != nil || request.error?.closesConnection == true
-        requests.append(pending)
-        lastRequestAt = worker.loop.now
-        if machine.requestArrived() == .pauseReading { updateReading() }
-        if closes {
-            // What follows is not what its sender meant: it is never parsed.
-            listener.counters.add(.cut(fault == .lineUnfinished ? .silence : .framing))
-            _ = machine.inputEnded()
-            updateReading()
-        } else if request.error == nil, request.verb == .cancel {
-            actOnCancel(request, in: line, at: position)
-        }
-    }
-
-    private func refuseUnfinished(_ request: Request, fault: Fault? = nil) {
-        lineDeadline = UInt64.max
-        let position = framedTo
-        framedTo = input.tailPosition
-        arrived(request, at: position, fault: fault)
-    }
-
-    /// The client closed its half: no more requests. Whether it closed the other half too only the kernel knows.
-    private func inputEnded() {
-        lineDeadline = UInt64.max
-        let action = machine.inputEnded()
-        updateReading()
-        if hasHungUp {
-            hangUp()
-        } else if action == .close {
-            closesAfterFlush = true
-            schedule()
-        }
-    }
-
-    private func updateReading() {
-        let wants = machine.input == .reading && !isClosed && input.count < longestInput
-        watch?.wantsRead = wants
-        if !wants { armTimer() }
-    }
-
-    /// Both halves are closed: nobody reads what could be answered.
-    private var hasHungUp: Bool {
-        var poll = pollfd(fd: descriptor, events: 0, revents: 0)
-        return Glibc.poll(&poll, 1, 0) == 1 && Int32(poll.revents) & (POLLHUP | POLLERR) != 0
     }
 
     // MARK: Turns
@@ -335,19 +234,26 @@ final class ClientDriver {
                 next.held.consume(next.held.count)
                 if let server = next.server { pausedServer(server, for: next) }
             }
+            if let next = active.first { goOn(next) }
         }
         schedule()
     }
 
     // MARK: Waiting
 
+    /// The first read goes on then: a standby should have caught up.
+    func goOn(at time: UInt64) {
+        catchUpDeadline = time
+        armTimer()
+    }
+
     /// Something runs: the transaction does not idle.
     func stopIdling() {
         idleDeadline = UInt64.max
     }
 
-    private func armTimer() {
-        var next = min(lineDeadline, writeDeadline, idleDeadline)
+    func armTimer() {
+        var next = min(lineDeadline, writeDeadline, idleDeadline, catchUpDeadline)
         if watch?.wantsRead == false { next = min(next, worker.loop.now &+ Self.hangUpCheck) }
         if next == UInt64.max { timer?.clear() } else { timer?.set(at: next) }
     }
@@ -369,6 +275,10 @@ final class ClientDriver {
                 start: input.pointer(atPosition: framedTo), count: Int(input.tailPosition &- framedTo))
             refuseUnfinished(Request(unfinished: bytes, error: nil), fault: .lineUnfinished)
             schedule()
+        }
+        if now >= catchUpDeadline {
+            catchUpDeadline = UInt64.max
+            if let first = active.first { goOn(first) }
         }
         if now >= idleDeadline {
             idleDeadline = UInt64.max
@@ -437,7 +347,10 @@ final class ClientDriver {
         case .waiting:
             _ = exchange.pool?.abandon(exchange)
             worker.giveBack(exchange)
-        case .answered: worker.giveBack(exchange)
+        case .waitingForPosition:
+            exchange.cluster?.abandon(exchange)
+            worker.giveBack(exchange)
+        case .answered, .waitingToRunAgain: worker.giveBack(exchange)
         case .unused: break
         }
     }

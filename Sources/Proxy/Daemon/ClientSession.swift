@@ -8,6 +8,8 @@ struct ClientSession {
     private(set) var using: [UInt8] = []
     private(set) var lagMilliseconds: Int32?
     private(set) var timeoutMilliseconds: Int32?
+    /// Each commit's C carries its token.
+    private(set) var wantsTokens = false
     private var salt: [UInt8] = []
     private let listener: ListenerContext
     /// What rules see of this connection.
@@ -39,6 +41,7 @@ struct ClientSession {
         }
         if options.present.contains(.using) { using = Array(options.using.bytes(in: line)) }
         if options.present.contains(.lag) { lagMilliseconds = options.lagMilliseconds }
+        if options.present.contains(.token) { wantsTokens = true }
         if options.present.contains(.timeout) { timeoutMilliseconds = options.timeoutMilliseconds }
     }
 }

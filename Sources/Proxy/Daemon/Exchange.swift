@@ -1,4 +1,5 @@
 import EventLoop
+import Freshness
 import Machines
 import Routing
 import Upstream
@@ -15,8 +16,12 @@ final class Exchange {
         case commit
         /// ROLLBACK, asked for by that verb, or by COMMIT of a transaction that failed.
         case rollback(answeringCommit: Bool)
-        /// The daemon's own ROLLBACK behind a client that left.
+        /// The daemon's own ROLLBACK behind a client that left, or that goes on elsewhere.
         case cleanup
+        /// The daemon's own question where the primary's log stands: no client's.
+        case sample
+        /// The daemon's own question whether a pool's servers are there, and what they are.
+        case probe
         /// RELOAD: runs on the main thread, not on a server.
         case reload
     }
@@ -25,6 +30,10 @@ final class Exchange {
         case unused
         /// In its pool's queue, or waiting for the pinned connection to be in order again.
         case waiting
+        /// In its cluster, until a position of the primary is known.
+        case waitingForPosition
+        /// It ran in vain, and runs again when its reply is the next one, or when a standby had time to catch up.
+        case waitingToRunAgain
         /// On a server connection.
         case running
         /// Its reply is complete, and waits for the replies before it.
@@ -47,16 +56,18 @@ final class Exchange {
     /// It may change data: its success is a write that later reads must see.
     var mayWrite = false
     var pool: PoolDriver?
+    var cluster: ClusterDriver?
     var server: ServerDriver?
     var reason = RouteReason.transaction
     /// The name of the rule that decided, kept because a reload may change the rules meanwhile.
     var ruleName: [UInt8]?
     /// A rule wants it in the log.
     var isLogged = false
-    /// Nanoseconds: when the line was read, when a pool was asked (0: never), how long it was until a server connection
-    /// was had, when the reply must be out.
+    /// Nanoseconds: when the line was read, when a pool was asked (0: never), when it was sent, how long it was until a
+    /// server connection was had, when the reply must be out.
     var receivedAt: UInt64 = 0
     var submittedAt: UInt64 = 0
+    var sentAt: UInt64 = 0
     var waited: UInt64 = 0
     var deadline: UInt64 = UInt64.max
     /// The deadline passed while it ran, and a cancel was sent for that.
@@ -67,6 +78,58 @@ final class Exchange {
     var outcome: QueryResult?
     /// Its reply while replies of earlier requests are not complete.
     var held = ByteQueue()
+
+    // MARK: Freshness
+
+    /// What it must see, on a standby.
+    var floor: ReadFloor?
+    /// A rule's `max_lag`, in milliseconds.
+    var ruleMaxLag: Int32?
+    /// On a primary: it proves that it is one, and says where its log stands.
+    var asksReport = false
+    /// A standby that is behind is to fail instead of running it in vain.
+    var isGuarded = false
+    /// The newest timeline that one of its tokens named.
+    var leastTimeline: UInt32 = 0
+    /// A token lies beyond what is known of the primary: forged, or news.
+    var aheadPosition: LogPosition?
+    /// Until then a standby may catch up; nanoseconds.
+    var waitUntil: UInt64 = 0
+    /// Milliseconds from now to the deadline go to the server too.
+    var hasServerTimeout = false
+    /// C waits for its token.
+    var wantsToken = false
+    /// A commit of it may have been answered before it was flushed.
+    var mayBeUnflushed = false
+    var token: CommitToken?
+    /// What a primary proved, in this batch or, for who waited, in a sample.
+    var report: ClusterHistory.Report?
+    /// The server that answered, as receipts write it.
+    var node: [UInt8]?
+    var lag = Lag.notAsked
+
+    // MARK: Running again
+
+    /// Its answer does not count: the server was behind, or is not what it should be.
+    var isDiscarded = false
+    /// Why it ran more than once.
+    var rerun: Rerun.Reason?
+    /// How often it was sent.
+    var runs = 0
+    /// A statement before it turned out to write: what it read does not count.
+    var isOvertaken = false
+    /// A rule may say that it must not.
+    var mayRunAgain = true
+    /// A standby is to have caught up when it runs again.
+    var runsOnStandby = false
+    /// It takes one of the primary's connections that reads may have when standbys cannot answer.
+    var isSpilled = false
+
+    enum Lag: Equatable {
+        case notAsked
+        case unknown
+        case milliseconds(UInt64)
+    }
 
     init(number: UInt64) {
         self.number = number
@@ -82,19 +145,47 @@ final class Exchange {
         effect = .read
         mayWrite = false
         pool = nil
+        cluster = nil
         server = nil
         reason = .transaction
         ruleName = nil
         isLogged = false
         submittedAt = 0
+        sentAt = 0
         waited = 0
         deadline = UInt64.max
         isOverdue = false
+        discardAnswer()
+        held.releaseIfEmpty()
+        floor = nil
+        ruleMaxLag = nil
+        asksReport = false
+        isGuarded = false
+        leastTimeline = 0
+        aheadPosition = nil
+        waitUntil = 0
+        hasServerTimeout = false
+        wantsToken = false
+        mayBeUnflushed = false
+        token = nil
+        report = nil
+        node = nil
+        lag = .notAsked
+        rerun = nil
+        runs = 0
+        isOvertaken = false
+        mayRunAgain = true
+        runsOnStandby = false
+        isSpilled = false
+    }
+
+    /// Forgets what a server answered: it runs again, or is over.
+    func discardAnswer() {
+        isDiscarded = false
         wroteColumns = false
         rowCount = 0
         outcome = nil
         held.consume(held.count)
-        held.releaseIfEmpty()
     }
 }
 

@@ -65,7 +65,20 @@ extension ClientDriver {
     // MARK: ROUTE
 
     private func explain(_ pending: Pending, _ line: UnsafeRawPointer) {
-        let explanation = withRouteRequest(pending.request, line, transactionPool: pinned?.pool.index) { asked in
+        let statement = worker.judge.statement(for: pending.request.text.bytes(in: line))
+        var need: PrimaryNeed?
+        if pinned == nil {
+            let routed = decide(statement, pending.request, line)
+            if routed.access == .read, routed.pool != nil {
+                _ = freshen(routed, pending.request, line) { asked in
+                    need = asked
+                    return routed
+                }
+            }
+        }
+        let explanation = withRouteRequest(
+            pending.request, line, transactionPool: pinned?.pool.index, needing: need
+        ) { asked in
             worker.judge.explain(pending.request.text.bytes(in: line), asked, session.origin)
         }
         writeTable(
@@ -110,7 +123,15 @@ extension ClientDriver {
             guard exchange.pool?.abandon(exchange) == true else { return false }
             exchangeRefused(exchange, .cancelledBeforeRunning)
             return true
-        case .answered, .unused: return false
+        case .waitingForPosition where exchange.outcome == nil:
+            exchange.cluster?.abandon(exchange)
+            exchangeRefused(exchange, .cancelledBeforeRunning)
+            return true
+        case .waitingToRunAgain:
+            exchangeRefused(exchange, .cancelledBeforeRunning)
+            return true
+        // What waits for its token has been committed.
+        case .answered, .unused, .waitingForPosition: return false
         }
     }
 

@@ -1,4 +1,5 @@
 import EventLoop
+import Freshness
 import Logging
 import Machines
 import Settings
@@ -30,7 +31,17 @@ final class PoolDriver {
     /// The last connection error that was logged: a pool that stays down says so once.
     private var lastConnectError = ""
     /// An attempt failed and none has succeeded since.
-    private var isDown = false
+    private(set) var isDown = false
+    /// The standbys behind it, as their answers showed them.
+    var nodes = StandbyNodes()
+    var hasSaidCheckFailed = false
+    /// It does not serve, and probes ask until it does.
+    var isProbing = false
+    /// A probe asks whether that is so.
+    var isVerifying = false
+    var probeTimer: DeadlineTimer?
+    /// Reads that only came here because standbys could not answer: at most `spill` of a primary's connections.
+    var spilled = 0
 
     init(index: Int, settings: PoolSettings, worker: Worker) {
         self.index = index
@@ -104,7 +115,7 @@ final class PoolDriver {
             if let connect { open(connect) }
         case .shed:
             telemetry.counters.add(.queueFull)
-            exchange.client?.exchangeRefused(exchange, .queueFull(pool: name, limit: settings.queue))
+            exchange.refused(.queueFull(pool: name, limit: settings.queue))
         }
     }
 
@@ -117,8 +128,18 @@ final class PoolDriver {
     func refuseWaiting() {
         for number in machine.takeAllWaiting() {
             let exchange = worker.exchanges[number]
-            exchange.client?.exchangeRefused(exchange, .draining)
+            exchange.refused(.draining)
         }
+    }
+
+    /// Reads that wait for a connection go where one may be had.
+    func sendWaitingElsewhere() {
+        for number in machine.takeAllWaiting() { worker.exchanges[number].refused(.poolDown(pool: name)) }
+    }
+
+    /// An idle connection for a question of the daemon's own, also while the pool is held.
+    func lendServer() -> ServerDriver? {
+        machine.lend().map { servers[$0] }
     }
 
     private func endWaiting() {
@@ -136,7 +157,7 @@ final class PoolDriver {
             } else {
                 answer = .poolDown(pool: name)
             }
-            exchange.client?.exchangeRefused(exchange, answer)
+            exchange.refused(answer)
         }
         queueDeadline = UInt64.max
         if let next = machine.earliestDeadline { watchQueue(until: next) }

@@ -117,11 +117,19 @@ extension ClientDriver {
 
     private func writeReceipt(_ writer: inout ReplyWriter, _ exchange: Exchange) {
         if let pool = exchange.pool { pool.nameBytes.withUnsafeBytes { writer.attribute("pool", $0) } }
+        if let node = exchange.node { node.withUnsafeBytes { writer.attribute("node", $0) } }
         writer.attribute("us", (worker.loop.now &- exchange.receivedAt) / 1000)
         let waited = exchange.waited / 1000
         if waited > 0 { writer.attribute("wait_us", waited) }
         if let name = exchange.ruleName { name.withUnsafeBytes { writer.attribute("rule", $0) } }
         writer.attribute("why", exchange.reason.staticWord)
+        switch exchange.lag {
+        case .notAsked: break
+        case .unknown: writer.attribute("lag_ms", "unknown")
+        case .milliseconds(let lag): writer.attribute("lag_ms", lag)
+        }
+        if let rerun = exchange.rerun { writer.attribute("rerun", rerun.staticWord) }
+        if let token = exchange.token { writer.attribute("token", text: token.description) }
         writeTransactionLetter(&writer)
     }
 

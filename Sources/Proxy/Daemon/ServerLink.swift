@@ -54,14 +54,20 @@ final class ServerLink {
 
     /// Hands a request's statement to libpq. False: see the connection's `errorMessage`.
     func send(_ exchange: Exchange) -> Bool {
-        if let command = exchange.command {
-            return command.utf8Start.withMemoryRebound(to: CChar.self, capacity: command.utf8CodeUnitCount + 1) {
-                connection.send(sql: $0, parameterCount: 0, values: nil)
-            }
-        }
+        if let command = exchange.command { return send(command) }
         guard let client = exchange.client else { preconditionFailure("a request without its client") }
         return client.withStatement(of: exchange) { sql, count, values in
             connection.send(sql: sql, parameterCount: count, values: values)
+        }
+    }
+
+    /// Hands a statement of the daemon's own to libpq.
+    func send(_ sql: StaticString, parameter: String? = nil) -> Bool {
+        sql.utf8Start.withMemoryRebound(to: CChar.self, capacity: sql.utf8CodeUnitCount + 1) { sql in
+            guard let parameter else { return connection.send(sql: sql, parameterCount: 0, values: nil) }
+            return parameter.withCString { text in
+                withUnsafePointer(to: Optional(text)) { connection.send(sql: sql, parameterCount: 1, values: $0) }
+            }
         }
     }
 

@@ -71,7 +71,9 @@ extension ClientDriver {
             guard let answer = reasonNotToSend(statement, decision, request) else {
                 let exchange = takeExchange(pending, statement, decision, in: pinned.pool)
                 exchange.effect = .inTransaction
-                exchange.mayWrite = !pinnedIsReadOnly
+                exchange.mayWrite =
+                    !pinnedIsReadOnly && (statement.access == .write || !statement.namesOnlyKnownFunctions)
+                if statement.mayCommitUnflushed { transactionMayBeUnflushed = true }
                 machine.aloneStarted()
                 active.append(exchange)
                 stopIdling()
@@ -85,8 +87,18 @@ extension ClientDriver {
     }
 
     /// Sends an autocommit statement to its pool, or refuses it. False when it must wait.
-    private func dispatch(_ pending: Pending, _ statement: Statement, _ decision: Decision) -> Bool {
-        if let answer = reasonNotToSend(statement, decision, pending.request) {
+    private func dispatch(_ pending: Pending, _ statement: Statement, _ routed: Decision) -> Bool {
+        var answer = reasonNotToSend(statement, routed, pending.request)
+        var decision = routed
+        var wish = ReadWish()
+        if answer == nil, routed.access == .read {
+            let line = UnsafeRawPointer(input.pointer(atPosition: pending.position))
+            (decision, wish) = freshen(routed, pending.request, line) { need in
+                decide(statement, pending.request, line, needing: need)
+            }
+            if wish.isRefusedSpill { answer = .spillExhausted }
+        }
+        if let answer {
             guard machine.mayStartAlone else { return false }
             countRules(of: decision, pending)
             countRefusal(pending, decision, answer)
@@ -106,10 +118,12 @@ extension ClientDriver {
             // On a primary a function that is not known to be harmless may write: its loss is a write's loss.
             exchange.effect = statement.commitsOnTheWay ? .commitsOnTheWay : .write
             exchange.mayWrite = true
+            exchange.wantsToken = session.wantsTokens || pending.request.options.present.contains(.token)
+            exchange.mayBeUnflushed = statement.mayCommitUnflushed
             machine.aloneStarted()
         }
         active.append(exchange)
-        pool.submit(exchange)
+        launch(exchange, wish, decision.effects)
         return true
     }
 
@@ -132,16 +146,18 @@ extension ClientDriver {
 
     /// Asks the judge, with what the request and the connection say.
     func decide(
-        _ statement: Statement, _ request: Request, _ line: UnsafeRawPointer, transactionPool: Int? = nil
+        _ statement: Statement, _ request: Request, _ line: UnsafeRawPointer, transactionPool: Int? = nil,
+        needing need: PrimaryNeed? = nil
     ) -> Decision {
-        withRouteRequest(request, line, transactionPool: transactionPool) { asked in
+        withRouteRequest(request, line, transactionPool: transactionPool, needing: need) { asked in
             worker.judge.consider(statement, asked, session.origin)
         }
     }
 
     /// The options of a request in the judge's words; the bytes are those of the line.
     func withRouteRequest<Result>(
-        _ request: Request, _ line: UnsafeRawPointer, transactionPool: Int? = nil, _ body: (RouteRequest) -> Result
+        _ request: Request, _ line: UnsafeRawPointer, transactionPool: Int? = nil, needing need: PrimaryNeed? = nil,
+        _ body: (RouteRequest) -> Result
     ) -> Result {
         let options = request.options
         var asked = RouteRequest()
@@ -151,7 +167,7 @@ extension ClientDriver {
         if options.present.contains(.route) { asked.role = options.role == .primary ? .primary : .standby }
         if options.present.contains(.pool) { asked.pool = options.pool.bytes(in: line) }
         if options.present.contains(.tag) { asked.tag = options.tag.bytes(in: line) }
-        (asked.needsPrimary, asked.needsPrimaryIn) = primaryNeed(of: options)
+        asked.needsPrimary = need
         if options.present.contains(.using) {
             asked.using = options.using.bytes(in: line)
             return body(asked)
@@ -160,15 +176,6 @@ extension ClientDriver {
             if !using.isEmpty { asked.using = using }
             return body(asked)
         }
-    }
-
-    /// What only the primary can promise in this version, and of which clusters. What the request asks holds in all of
-    /// them; an own write only where it was made.
-    func primaryNeed(of options: RequestOptions) -> (PrimaryNeed?, ClusterSet) {
-        // A session's floor is not kept yet: another connection of it may have written.
-        if options.present.contains(.after) || options.present.contains(.session) { return (.after, .all) }
-        if options.present.contains(.lag) || session.lagMilliseconds != nil { return (.lag, .all) }
-        return machine.written.isEmpty ? (nil, .all) : (.ownWrite, ClusterSet(bits: machine.written.bits))
     }
 
     func takeExchange(
@@ -193,6 +200,9 @@ extension ClientDriver {
         } else if let ofSession = session.timeoutMilliseconds {
             timeout = Int(ofSession)
         }
+        // A pool's own limit is the daemon's alone: it would cost every request a part of its batch.
+        exchange.hasServerTimeout =
+            timeout != pool.settings.timeoutMilliseconds && statement?.takesServerTimeout == true
         exchange.deadline = worker.loop.now &+ UInt64(timeout) &* 1_000_000
         return exchange
     }
@@ -229,6 +239,7 @@ extension ClientDriver {
 
     /// Answers E to an exchange that was never sent.
     func exchangeRefused(_ exchange: Exchange, _ answer: Answer) {
+        if answer.meansNoStandby, runsAgain(exchange, .lost) { return }
         let wasInTransaction = machine.transaction != .none
         machine.requestRefused()
         writeError(answer, id: idBytes(of: exchange), insideTransaction: wasInTransaction, exchange: exchange)
@@ -241,5 +252,15 @@ extension ClientDriver {
 
     func idBytes(of exchange: Exchange) -> UnsafeRawBufferPointer {
         exchange.request.id.bytes(in: UnsafeRawPointer(input.pointer(atPosition: exchange.position)))
+    }
+}
+
+extension Statement {
+    /// Reads and DML may share their batch with a set_config; what PostgreSQL refuses in a transaction block may not.
+    fileprivate var takesServerTimeout: Bool {
+        switch kind {
+        case .select, .insert, .update, .delete, .merge: !commitsOnTheWay
+        case .copy, .ddl, .utility, .transaction, .session, .unknown: false
+        }
     }
 }

@@ -12,21 +12,32 @@ extension ClientDriver {
         let options = pending.request.options
         let isReadOnly = options.present.contains(.ro)
         let isSerializable = options.present.contains(.iso) && options.isolation == .serializable
-        let decision = withRouteRequest(pending.request, line) { asked in
-            worker.judge.decideTransaction(
-                readOnly: isReadOnly, serializable: isSerializable, asked, session.origin)
+        func decide(needing need: PrimaryNeed? = nil) -> Decision {
+            withRouteRequest(pending.request, line, needing: need) { asked in
+                worker.judge.decideTransaction(
+                    readOnly: isReadOnly, serializable: isSerializable, asked, session.origin)
+            }
         }
+        var decision = decide()
         if let refusal = decision.refusal { return refuse(pending, .refused(refusal)) }
+        var wish = ReadWish()
+        if decision.access == .read {
+            (decision, wish) = freshen(decision, pending.request, line) { decide(needing: $0) }
+            if wish.isRefusedSpill { return refuse(pending, .spillExhausted) }
+        }
         guard let index = decision.pool else { preconditionFailure("a decision is a pool or a refusal") }
         _ = machine.begin()
         pinnedIsReadOnly = isReadOnly
+        transactionMayBeUnflushed = false
+        transactionSession =
+            options.present.contains(.session) ? Array(options.session.bytes(in: line)) : []
         let exchange = takeExchange(pending, nil, decision, in: worker.pools[index])
         exchange.kind = .begin
         exchange.effect = .inTransaction
         exchange.command = Self.beginCommand(options)
         machine.aloneStarted()
         active.append(exchange)
-        worker.pools[index].submit(exchange)
+        launch(exchange, wish, decision.effects)
     }
 
     private static func beginCommand(_ options: RequestOptions) -> StaticString {
@@ -70,6 +81,8 @@ extension ClientDriver {
         exchange.kind = kind
         exchange.effect = effect
         exchange.command = command
+        exchange.wantsToken = kind.isCommit && (session.wantsTokens || pending.request.options.present.contains(.token))
+        exchange.mayBeUnflushed = kind.isCommit && transactionMayBeUnflushed
         machine.aloneStarted()
         active.append(exchange)
         stopIdling()
@@ -81,12 +94,14 @@ extension ClientDriver {
     /// Its Sync came back. The server connection is in order, or will be when its cancel returned.
     func exchangeFinished(_ exchange: Exchange, _ status: ClientMachine.ServerTransaction) {
         guard let server = exchange.server else { preconditionFailure("an exchange that ran nowhere") }
+        if waitsForWriter(exchange) || ranInVain(exchange) { return }
         let succeeded = exchange.outcomeIsSuccess
+        var wrote = false
+        var insideTransaction = false
         switch exchange.kind {
-        case .query where pinned == nil, .cleanup:
-            if succeeded, exchange.mayWrite { machine.autocommitWritten(to: server.pool.cluster) }
-            writeOutcome(of: exchange, insideTransaction: false)
-        case .reload: preconditionFailure("a reload runs on no server")
+        case .query where pinned == nil:
+            wrote = succeeded && exchange.mayWrite
+            if wrote { machine.autocommitWritten(to: server.pool.cluster) }
         case .query, .begin:
             if pinned == nil {
                 pinned = server
@@ -94,30 +109,76 @@ extension ClientDriver {
             }
             let action = machine.pinnedBatchFinished(
                 status, wroteTo: exchange.mayWrite ? server.pool.cluster : nil)
-            writeOutcome(of: exchange, insideTransaction: true)
+            insideTransaction = true
             if action == .release { releasePinned() }
         case .commit:
             let isCommitted = succeeded && exchange.commandStatus.elementsEqual("COMMIT".utf8)
+            wrote = isCommitted && !machine.writtenInTransaction.isEmpty
             machine.transactionEnded(committed: isCommitted)
-            if succeeded, !isCommitted {
-                // COMMIT of a failed transaction is answered ROLLBACK by the server: never success here.
-                writeError(
-                    .commitOfFailedTransaction, id: idBytes(of: exchange), insideTransaction: true, exchange: exchange)
-            } else {
-                writeOutcome(of: exchange, insideTransaction: false)
-            }
             releasePinned()
+            // COMMIT of a failed transaction is answered ROLLBACK by the server: never success here.
+            if succeeded, !isCommitted { return refuseCommitOfFailed(exchange) }
         case .rollback(let answersCommit):
             machine.transactionEnded(committed: false)
-            if answersCommit, succeeded {
-                writeError(
-                    .commitOfFailedTransaction, id: idBytes(of: exchange), insideTransaction: true, exchange: exchange)
-            } else {
-                writeOutcome(of: exchange, insideTransaction: false)
-            }
             releasePinned()
+            if answersCommit, succeeded { return refuseCommitOfFailed(exchange) }
+        case .cleanup, .sample, .probe, .reload: preconditionFailure("no client's own")
         }
+        if wrote { sessionWritten(by: exchange) }
+        complete(exchange, wrote: wrote, insideTransaction: insideTransaction)
+    }
+
+    /// Its last answer: now, or when a position of the primary is known.
+    private func complete(_ exchange: Exchange, wrote: Bool, insideTransaction: Bool) {
+        guard let pool = exchange.pool else { preconditionFailure("an exchange that ran nowhere") }
+        if wrote && exchange.wantsToken || roleIsInDoubt(exchange) {
+            return pool.clusterDriver.wait(exchange, since: worker.loop.now)
+        }
+        positionLearned(from: exchange)
+        writeOutcome(of: exchange, insideTransaction: insideTransaction)
         replyCompleted(exchange)
+    }
+
+    /// A primary's pool says "read-only" to what was not begun READ ONLY: the server behind it may have lost its role. Only
+    /// its own word tells: a role's default_transaction_read_only gives the same error.
+    private func roleIsInDoubt(_ exchange: Exchange) -> Bool {
+        guard let pool = exchange.pool, !pool.isStandby, exchange.outcomeIsError,
+            exchange.errorView.sqlstate.elementsEqual("25006".utf8)
+        else { return false }
+        return exchange.effect == .inTransaction ? !pinnedIsReadOnly : !exchange.request.options.present.contains(.ro)
+    }
+
+    private func refuseCommitOfFailed(_ exchange: Exchange) {
+        writeError(.commitOfFailedTransaction, id: idBytes(of: exchange), insideTransaction: true, exchange: exchange)
+        replyCompleted(exchange)
+    }
+
+    /// True when what a server answered does not count, and the exchange has gone elsewhere or was refused.
+    private func ranInVain(_ exchange: Exchange) -> Bool {
+        guard let pool = exchange.pool else { return false }
+        if exchange.isDiscarded {
+            if pool.isStandby, runsAgain(exchange, .stale) { return true }
+            if !pool.isStandby, exchange.runs < 2 {
+                // The server was no primary: it waits until one is proved.
+                exchange.discardAnswer()
+                pool.submit(exchange)
+                return true
+            }
+            let spills = pool.isStandby && exchange.floor?.isSoft == true
+            exchangeRefused(exchange, spills ? .spillExhausted : .freshnessUnavailable)
+            return true
+        }
+        guard pool.isStandby, exchange.outcomeIsError, exchange.effect == .read || exchange.kind.isBegin else {
+            return false
+        }
+        let error = exchange.errorView
+        _ = learn(from: exchange, error)
+        let severity = String(decoding: error.severity, as: UTF8.self)
+        let reason = Rerun.reason(
+            sqlstate: String(decoding: error.sqlstate, as: UTF8.self),
+            message: String(decoding: error.message, as: UTF8.self), isFatal: severity == "FATAL" || severity == "PANIC"
+        )
+        return reason.map { runsAgain(exchange, $0) } ?? false
     }
 
     /// True when a standby refused a statement that was taken for a read: it goes to the primary from now on.
@@ -162,6 +223,12 @@ extension ClientDriver {
 
     /// The connection ended before the Sync: what the server had said last decides, else where the request stood.
     func exchangeLost(_ exchange: Exchange, stage: Outcome.Stage, error: String) {
+        if waitsForWriter(exchange) { return }
+        if exchange.isDiscarded || exchange.outcomeIsError {
+            if ranInVain(exchange) { return }
+        } else if runsAgain(exchange, .lost) {
+            return
+        }
         let wasInTransaction = machine.transaction != .none
         let said = exchange.outcomeIsError ? exchange.outcomeRetry : nil
         let retry = said ?? Outcome.retryAfterLoss(stage: stage, effect: exchange.effect)
@@ -212,6 +279,7 @@ extension ClientDriver {
             guard let ran = exchange.server else { preconditionFailure("an exchange that ran nowhere") }
             machine.autocommitWritten(to: ran.pool.cluster)
         }
+        if isUnknown { sessionWritten(by: exchange) }
         let server = pinned
         pinned = nil
         stopIdling()
@@ -222,6 +290,11 @@ extension ClientDriver {
 extension Exchange.Kind {
     var isCommit: Bool {
         if case .commit = self { return true }
+        return false
+    }
+
+    var isBegin: Bool {
+        if case .begin = self { return true }
         return false
     }
 

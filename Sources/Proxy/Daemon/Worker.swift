@@ -21,6 +21,8 @@ final class Worker {
     private(set) var judge: Judge
     var statements = RecentStatements(maximumCount: RecentStatements.limit)
     private(set) var pools: [PoolDriver] = []
+    /// By their index in RuleSet.clusters.
+    private(set) var clusters: [ClusterDriver] = []
     private var clients: [UInt64: ClientDriver] = [:]
     private var listeners: [Listener] = []
     private(set) var contexts: [ListenerContext] = []
@@ -68,6 +70,9 @@ final class Worker {
         drain = DrainMachine(timeout: UInt64(snapshot.settings.server.drainTimeoutMilliseconds) * 1_000_000)
         startedAt = loop.now
         counters.set(.reloadSuccessful, to: 1)
+        clusters = snapshot.rules.clusters.enumerated().map {
+            ClusterDriver(index: $0, name: $1.name, worker: self)
+        }
         pools = snapshot.settings.pools.enumerated().map { PoolDriver(index: $0, settings: $1, worker: self) }
         fromMain = MailboxWatch(loop: loop, mailbox: inbox) { [unowned self] in received($0) }
         drainTimer = DeadlineTimer(loop: loop) { [unowned self] in perform(drain.deadlinePassed(now: loop.now)) }
@@ -190,7 +195,10 @@ final class Worker {
 
     func takeExchange() -> Exchange { exchanges.take() }
 
-    func giveBack(_ exchange: Exchange) { exchanges.giveBack(exchange) }
+    func giveBack(_ exchange: Exchange) {
+        if exchange.isSpilled { exchange.pool?.clusterDriver.primary.spilled -= 1 }
+        exchanges.giveBack(exchange)
+    }
 
     // MARK: Cancels
 

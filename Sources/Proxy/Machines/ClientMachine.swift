@@ -53,6 +53,8 @@ package struct ClientMachine: Equatable {
     package private(set) var unanswered = 0
     /// Where a write of this connection was committed, or may have been: later reads there must see it.
     package private(set) var written = WrittenClusters()
+    /// One of the reads that run turned out to write: nothing starts beside them.
+    package private(set) var isWriting = false
     /// Where the open transaction ran something that may have written: in its own cluster, or nowhere yet.
     package private(set) var writtenInTransaction = WrittenClusters()
 
@@ -118,7 +120,7 @@ package struct ClientMachine: Equatable {
 
     /// Whether a read on `pool` can start now beside what runs. Inside a transaction nothing runs beside anything.
     package func mayStartRead(onPool pool: Int) -> Bool {
-        guard transaction == .none else { return false }
+        guard transaction == .none, !isWriting else { return false }
         switch running {
         case .nothing: return true
         case .reads(let current, let count): return current == pool && count < maxParallelReads
@@ -130,7 +132,7 @@ package struct ClientMachine: Equatable {
     package var mayStartAny: Bool {
         switch running {
         case .nothing: return true
-        case .reads(_, let count): return count < maxParallelReads
+        case .reads(_, let count): return count < maxParallelReads && !isWriting
         case .alone: return false
         }
     }
@@ -155,6 +157,19 @@ package struct ClientMachine: Equatable {
         case .reads(let pool, let count): running = count > 1 ? .reads(pool: pool, count: count - 1) : .nothing
         case .alone: running = .nothing
         }
+        if running == .nothing { isWriting = false }
+    }
+
+    /// A read that a standby refused runs on the primary, where it may write: reads behind it wait for its end.
+    package mutating func readTurnedOutToWrite() {
+        guard case .reads = running else { return }
+        isWriting = true
+    }
+
+    /// A read beside it had ended; nobody has seen its answer, and it runs again.
+    package mutating func readResumed() {
+        guard case .reads(let pool, let count) = running else { preconditionFailure("no read is under way") }
+        running = .reads(pool: pool, count: count + 1)
     }
 
     // MARK: What a request means now
@@ -298,6 +313,11 @@ package struct ClientMachine: Equatable {
         precondition(transaction == .active)
         written.formUnion(writtenInTransaction)
         endTransaction(.none)
+    }
+
+    /// A position behind the connection's last write there is known: standbys that have it may answer.
+    package mutating func positionKnown(of cluster: Int) {
+        written.remove(cluster)
     }
 
     /// An autocommit statement that may write to this cluster succeeded, or its outcome is unknown.

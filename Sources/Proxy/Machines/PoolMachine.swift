@@ -139,6 +139,14 @@ package struct PoolMachine: Equatable {
         for index in queue.indices[head...] { queue[index].deadline = deadline(queue[index].request) }
     }
 
+    /// An idle connection for a question of the pool's owner, whatever waits and whether it is held. It comes back by
+    /// `serverReady` like any other.
+    package mutating func lend() -> Int? {
+        guard let server = idle.popLast() else { return nil }
+        assign(server)
+        return server
+    }
+
     /// - Returns: the first that waited, as many as there are idle connections. `connectDue` opens connections for the
     ///   others.
     package mutating func release() -> [Start] {

@@ -23,6 +23,8 @@ package struct ServerMachine: Equatable {
     package struct Batch: Equatable {
         /// Statements in the batch.
         package let count: Int
+        /// All of them belong to one request, so that a cancel hits no other one's.
+        package let mayBeCancelled: Bool
         /// The statement whose results come next; `count` when only the Sync is left.
         package var current = 0
         /// The current statement's last result (success or error) came.
@@ -77,10 +79,13 @@ package struct ServerMachine: Equatable {
 
     // MARK: A batch
 
-    package mutating func batchSent(statements count: Int) {
+    /// - Parameters:
+    ///   - count: statements before the Sync, 1 or more.
+    ///   - mayBeCancelled: they all belong to one request.
+    package mutating func batchSent(statements count: Int, mayBeCancelled: Bool) {
         precondition(count >= 1)
         guard case .idle = state else { preconditionFailure("a batch behind another, or on a connection not in order") }
-        state = .busy(Batch(count: count))
+        state = .busy(Batch(count: count, mayBeCancelled: mayBeCancelled))
     }
 
     /// What a result is to the machine.
@@ -186,11 +191,11 @@ package struct ServerMachine: Equatable {
         case none
     }
 
-    /// A cancel is sent only for a batch of one: it would hit a neighbour otherwise. One that returned may be sent again
+    /// A cancel is sent only for a batch of one request: it would hit a neighbour otherwise. One that returned may be sent again
     /// while the batch lasts: PgBouncer sends the cancel of a database with a host list to its next host, not to the one
     /// where the statement runs (seen with 1.18: every second one of two hosts had no effect).
     package mutating func cancelRequested() -> CancelAction {
-        guard case .busy(let batch) = state, batch.count == 1, !isCancelUnderWay else { return .none }
+        guard case .busy(let batch) = state, batch.mayBeCancelled, !isCancelUnderWay else { return .none }
         isCancelUnderWay = true
         return .send
     }

@@ -1,4 +1,5 @@
-/// The clusters that a connection, or its open transaction, has written to, or may have: numbers of the caller's choice,
+/// The clusters that a connection, or its open transaction, has written to, or may have, at positions that are not known:
+/// numbers of the caller's choice,
 /// 0 to 63.
 package struct WrittenClusters: Equatable, Sendable {
     package private(set) var bits: UInt64 = 0
@@ -10,6 +11,8 @@ package struct WrittenClusters: Equatable, Sendable {
     package func contains(_ cluster: Int) -> Bool { bits & Self.bit(cluster) != 0 }
 
     mutating func insert(_ cluster: Int) { bits |= Self.bit(cluster) }
+
+    mutating func remove(_ cluster: Int) { bits &= ~Self.bit(cluster) }
 
     mutating func formUnion(_ other: WrittenClusters) { bits |= other.bits }
 

@@ -8,6 +8,8 @@ package enum PrimaryNeed: UInt8, Sendable {
     case after
     /// `@lag`: data this fresh is only on the primary.
     case lag
+    /// The standbys cannot answer.
+    case spill
 }
 
 /// A set of clusters by their index in RuleSet.clusters.

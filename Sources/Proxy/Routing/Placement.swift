@@ -130,18 +130,13 @@ struct Placement {
         } else {
             (pool, reason) = (rules.pool(of: cluster, for: rules.defaultReadRole), .classifier)
         }
-        if rules.pools[pool].role == .standby, let need = need(request, in: cluster) {
+        if rules.pools[pool].role == .standby, let need = request.needsPrimary, request.needsPrimaryIn.contains(cluster)
+        {
             pool = rules.clusters[cluster].primary
             reason = need.reason
             isPoolNamed = false
         }
         return decision(.run(pool: pool), reason, cluster: cluster, isPoolNamed: isPoolNamed)
-    }
-
-    /// Why no standby is known to be fresh enough for a read.
-    private func need(_ request: borrowing RouteRequest, in cluster: Int) -> PrimaryNeed? {
-        if let need = request.needsPrimary, request.needsPrimaryIn.contains(cluster) { return need }
-        return effects.maxLag == nil ? nil : .lag
     }
 
     private func decision(_ verdict: Verdict, _ reason: RouteReason, cluster: Int, isPoolNamed: Bool) -> Decision {
@@ -158,11 +153,12 @@ struct Placement {
 }
 
 extension PrimaryNeed {
-    var reason: RouteReason {
+    package var reason: RouteReason {
         switch self {
         case .ownWrite: .ownWrite
         case .after: .after
         case .lag: .lag
+        case .spill: .spill
         }
     }
 }

@@ -100,6 +100,9 @@ package final class Statement {
     /// (FunctionGroup has the criterion), or was not parsed. What COALESCE, CURRENT_USER and other syntax does is pure.
     /// Functions behind operators, casts, types and views have no name in a text: they are not seen here.
     package let namesOnlyPureFunctions: Bool
+    /// It names `synchronous_commit` in a SET or set_config: its transaction's commit may be answered before it is flushed. Of
+    /// a text that was not parsed, whether the word is in it.
+    package let mayCommitUnflushed: Bool
     package let unparsedCause: UnparsedCause?
     /// Why it is refused everywhere.
     package let refusal: Refusal?
@@ -134,6 +137,8 @@ package final class Statement {
         savepointCommand = facts.savepointCommand
         namesOnlyKnownFunctions = facts.unparsedCause == nil && !facts.namesUnknownFunction
         namesOnlyPureFunctions = facts.unparsedCause == nil && !facts.namesImpureFunction
+        let maySet = facts.kind == .session || facts.kind == .unknown || functions.contains { $0.name == "set_config" }
+        mayCommitUnflushed = maySet && Statement.names("synchronous_commit", in: text)
         unparsedCause = facts.unparsedCause
         refusal = facts.refusal
         refusalOutsideTransaction = facts.refusalOutsideTransaction
@@ -180,6 +185,15 @@ package final class Statement {
         var weight = 512 + 2 * text.count
         weight += (tables.count + functions.count + schemas.count + 2 * commentTags.count) * 48
         return weight
+    }
+
+    /// Whether the word, in lower case, stands in the text in any case.
+    private static func names(_ word: StaticString, in text: UnsafeRawBufferPointer) -> Bool {
+        let count = word.utf8CodeUnitCount
+        guard text.count >= count else { return false }
+        return (0...(text.count - count)).contains { start in
+            (0..<count).allSatisfy { text[start + $0] | 0x20 == word.utf8Start[$0] | 0x20 }
+        }
     }
 
     /// FNV-1a, 64 bits.

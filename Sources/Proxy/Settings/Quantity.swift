@@ -11,6 +11,8 @@ struct QuantityUnit: Sendable {
         QuantityUnit(name: "h", factor: 60 * 60 * 1000),
     ]
 
+    static let percentages: [QuantityUnit] = [QuantityUnit(name: "%", factor: 1)]
+
     /// In bytes. Powers of 1024 only, and said so: `MB` means two things.
     static let sizes: [QuantityUnit] = [
         QuantityUnit(name: "B", factor: 1),
@@ -35,7 +37,9 @@ enum Quantity {
     /// With the biggest unit that divides it: 120000 is "2m".
     static func render(_ value: Int, units: [QuantityUnit]) -> String {
         // 0 has no natural unit; "0s" and "0B" read best.
-        if value == 0, let unit = units.first(where: { $0.name == "s" || $0.name == "B" }) { return "0\(unit.name)" }
+        if value == 0, units.count > 1, let unit = units.first(where: { $0.name == "s" || $0.name == "B" }) {
+            return "0\(unit.name)"
+        }
         let unit = units.last { value % $0.factor == 0 }
         return "\(value / (unit?.factor ?? 1))\(unit?.name ?? "")"
     }

@@ -29,6 +29,8 @@ enum SettingType: Sendable {
     case duration(ClosedRange<Int>)
     /// Bytes.
     case size(ClosedRange<Int>)
+    /// Of something, 0 to 100.
+    case percentage
     case boolean
     case word([String])
     /// The name of a pool, a cluster or a listener: it appears in receipts, labels and commands.

@@ -3,6 +3,7 @@ extension SettingType {
     func render(_ value: SettingValue) -> String {
         switch (self, value) {
         case (.duration, .number(let number)): Quantity.render(number, units: QuantityUnit.durations)
+        case (.percentage, .number(let number)): Quantity.render(number, units: QuantityUnit.percentages)
         case (.size, .number(let number)): Quantity.render(number, units: QuantityUnit.sizes)
         case (.fileMode, .number(let number)): FileMode.render(number)
         case (_, .number(let number)): String(number)

@@ -113,8 +113,15 @@ extension Setting {
         Setting(
             .pool, "connect_timeout", .duration(10...5 * minute), .defaults(.number(5 * second)),
             "How long opening a connection may take, login included."),
-        later(.pool, "max_lag"),
-        later(.pool, "spill"),
+        Setting(
+            .pool, "max_lag", .duration(0...24 * hour), .optional,
+            "The oldest data that reads of a standby pool accept; they go to the primary when its standbys are further behind."
+        ),
+        Setting(
+            .pool, "spill", .percentage, .defaults(.number(10)),
+            "Of the primary's connections, how many may serve reads of this standby pool only because it cannot, or is further "
+                + "behind than `max_lag`: at least one, but with `0%` none. What is beyond that is answered 57P03, later."
+        ),
         later(.pool, "mode"),
     ]
 
@@ -165,19 +172,17 @@ extension Setting {
             "The deadline of matching requests that bring none; the first rule that has one gives it."),
         Setting(
             .rule, "max_lag", .duration(0...24 * hour), .optional,
-            "The oldest data that matching reads accept. How far a standby is behind is not measured in this version, so "
-                + "they go to the primary."),
+            "The oldest data that matching reads accept; they go to the primary when the standby is further behind."),
         Setting(
             .rule, "wait", .duration(0...hour), .optional,
-            "How long a standby may take to become fresh enough for matching reads, before they go to the primary. "
-                + "Without effect in this version, as no standby is known to be fresh enough."),
+            "How long a standby may take to become fresh enough for matching reads, before they go to the primary."),
         Setting(
             .rule, "exclusive", .boolean, .optional,
             "Matching statements never share a batch with others. In this version none do."),
         Setting(
             .rule, "rerun", .boolean, .optional,
-            "Whether a matching read that a standby could not serve may run once more elsewhere. In this version none "
-                + "does."),
+            "Whether a matching read that a standby could not serve may run once more elsewhere; say false where it has effects "
+                + "that no server sees."),
         Setting(
             .rule, "log", .boolean, .optional,
             "Every matching statement is logged when it ends: normalised, never its parameters."),

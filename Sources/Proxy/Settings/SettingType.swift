@@ -18,6 +18,8 @@ extension SettingType {
             return quantity(value, units: QuantityUnit.durations, range: range)
         case .size(let range):
             return quantity(value, units: QuantityUnit.sizes, range: range)
+        case .percentage:
+            return quantity(value, units: QuantityUnit.percentages, range: 0...100)
         default:
             guard case .string(let text) = value.content else { return wrongType(value) }
             return check(text)
@@ -30,6 +32,7 @@ extension SettingType {
         case .integer: "an integer"
         case .duration: "a duration such as \"2s\" (units: \(Quantity.names(of: QuantityUnit.durations)))"
         case .size: "a size such as \"1MiB\" (units: \(Quantity.names(of: QuantityUnit.sizes)))"
+        case .percentage: "a percentage such as \"10%\""
         case .boolean: "true or false"
         case .word(let words): words.count > 4 ? "one of \(quoted(words))" : alternatives(words)
         case .name: "a name as a string"
@@ -49,6 +52,7 @@ extension SettingType {
         case .integer(let range): rangeText(range) { String($0) }
         case .duration(let range): rangeText(range) { Quantity.render($0, units: QuantityUnit.durations) }
         case .size(let range): rangeText(range) { Quantity.render($0, units: QuantityUnit.sizes) }
+        case .percentage: rangeText(0...100) { Quantity.render($0, units: QuantityUnit.percentages) }
         default: nil
         }
     }

@@ -92,6 +92,10 @@ package struct PoolSettings: Sendable, Equatable {
     /// Deadline of a request that brings none.
     package let timeoutMilliseconds: Int
     package let connectTimeoutMilliseconds: Int
+    /// The oldest data that reads accept there; nil: any.
+    package let maxLagMilliseconds: Int?
+    /// Percent of the primary's connections that may serve reads of this pool because it cannot.
+    package let spillPercent: Int
     /// Where `[pool.NAME]` stands.
     package let position: SourcePosition
 }

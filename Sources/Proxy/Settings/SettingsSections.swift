@@ -80,6 +80,8 @@ extension SettingsParser {
                     queueTimeoutMilliseconds: values.number("queue_timeout"),
                     timeoutMilliseconds: values.number("timeout"),
                     connectTimeoutMilliseconds: values.number("connect_timeout"),
+                    maxLagMilliseconds: values.optionalNumber("max_lag")?.value,
+                    spillPercent: values.number("spill"),
                     position: values.position))
         }
         check(clusters)

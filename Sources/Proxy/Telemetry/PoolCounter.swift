@@ -27,6 +27,13 @@
     case transactionsAbandoned
     case transactionsIdledOut
 
+    case fences(FenceResult)
+    case reruns(RerunReason)
+    case spills(SpillResult)
+    case tokens(TokenResult)
+    case tokensRefused(TokenRefusal)
+    case samples
+
     package static var scope: String? { "pool" }
 
     @inlinable package var index: Int {
@@ -53,6 +60,12 @@
         case .orphanedWrites: 76
         case .transactionsAbandoned: 77
         case .transactionsIdledOut: 78
+        case .fences(let result): 79 + result.rawValue
+        case .reruns(let reason): 81 + reason.rawValue
+        case .spills(let result): 88 + result.rawValue
+        case .tokens(let result): 90 + result.rawValue
+        case .tokensRefused(let refusal): 92 + refusal.rawValue
+        case .samples: 96
         }
     }
 
@@ -83,7 +96,7 @@
                 .transactionsIdledOut,
                 .init("transactions_idle_total", .counter, "Transactions ended by transaction_idle_timeout.")
             ),
-        ]
+        ] + freshnessTable
 
     private static let requestTable: [(counter: PoolCounter, definition: CounterDefinition)] =
         RequestKind.allCases.flatMap { kind in
@@ -120,6 +133,47 @@
                     labels: [.init("reason", $0.word)], isColumn: false)
             )
         }
+
+    private static let freshnessTable: [(counter: PoolCounter, definition: CounterDefinition)] =
+        FenceResult.allCases.map {
+            (
+                .fences($0),
+                .init(
+                    "fences_total", .counter, "Reads with a floor that met a standby, by whether it had got there.",
+                    labels: [.init("result", $0.word)])
+            )
+        }
+        + RerunReason.allCases.map {
+            (
+                .reruns($0),
+                .init(
+                    "reruns_total", .counter, "Reads of this pool that ran once more, by reason.",
+                    labels: [.init("reason", $0.word)])
+            )
+        }
+        + SpillResult.allCases.map {
+            (
+                .spills($0),
+                .init(
+                    "spills_total", .counter, "Reads that the primary served, or refused, because standbys could not.",
+                    labels: [.init("result", $0.word)])
+            )
+        }
+        + TokenResult.allCases.map {
+            (
+                .tokens($0),
+                .init(
+                    "tokens_total", .counter, "Commits whose token was asked for.", labels: [.init("result", $0.word)])
+            )
+        }
+        + TokenRefusal.allCases.map {
+            (
+                .tokensRefused($0),
+                .init(
+                    "tokens_refused_total", .counter, "Tokens that only meant \"primary\", by reason.",
+                    labels: [.init("reason", $0.word)])
+            )
+        } + [(.samples, .init("samples_total", .counter, "Questions of the daemon's own where the log stands."))]
 
     private static let connectionTable: [(counter: PoolCounter, definition: CounterDefinition)] =
         ConnectionState.allCases.map {

@@ -1,0 +1,141 @@
+import Freshness
+import Machines
+import Routing
+import Telemetry
+import Wire
+
+/// Reads on their way to a server that is fresh enough, and what is learned of positions on the way.
+extension ClientDriver {
+    /// Where a read goes when its wishes are asked: where the rules say, or to the primary.
+    func freshen(
+        _ routed: Decision, _ request: Request, _ line: UnsafeRawPointer, decideAgain: (PrimaryNeed) -> Decision
+    ) -> (Decision, ReadWish) {
+        guard let index = routed.pool else { preconditionFailure("a decision is a pool or a refusal") }
+        let pool = worker.pools[index]
+        var wish = wish(of: request, line, routed.effects, on: pool)
+        guard pool.isStandby else { return (routed, wish) }
+        wish.spill(pool)
+        guard case .primary(let need) = wish.way else { return (routed, wish) }
+        return (decideAgain(need), wish)
+    }
+
+    /// Sends an exchange to its pool, or lets it wait for a position first.
+    func launch(_ exchange: Exchange, _ wish: ReadWish, _ effects: RuleEffects) {
+        guard let pool = exchange.pool else { preconditionFailure("an exchange without a pool") }
+        exchange.floor = pool.isStandby ? wish.floor : nil
+        exchange.ruleMaxLag = effects.maxLag
+        exchange.leastTimeline = wish.leastTimeline
+        exchange.aheadPosition = wish.aheadPosition
+        exchange.asksReport = wish.asksReport && !pool.isStandby
+        exchange.waitUntil = worker.loop.now &+ wish.patience
+        exchange.mayRunAgain = effects.mayRerun != false
+        exchange.isGuarded = effects.isExclusive == true || effects.mayRerun == false
+        if let standbys = wish.spillsFrom { exchange.isSpilled = standbys.takeSpill() }
+        if pool.isStandby, case .whenPositionKnown(let since) = wish.way {
+            pool.clusterDriver.wait(exchange, since: since)
+        } else {
+            pool.submit(exchange)
+        }
+    }
+
+    // MARK: Positions that were waited for
+
+    /// A position of the primary is known that was asked for when the exchange needed it.
+    func positionArrived(_ exchange: Exchange, askedAt: UInt64) {
+        guard exchange.outcome != nil else { return relaunch(exchange, canWait: true) }
+        if exchange.outcomeIsSuccess { takeToken(exchange) }
+        writeOutcome(of: exchange, insideTransaction: machine.transaction != .none)
+        replyCompleted(exchange)
+    }
+
+    /// No primary could be asked in time.
+    func positionUnavailable(_ exchange: Exchange) {
+        guard exchange.outcome != nil else { return relaunch(exchange, canWait: false) }
+        let inside = machine.transaction != .none
+        if exchange.outcomeIsSuccess {
+            exchange.pool?.telemetry.counters.add(.tokens(.unavailable))
+            writeOutcome(of: exchange, insideTransaction: inside)
+        } else {
+            writeError(.roleLost, id: idBytes(of: exchange), insideTransaction: inside, exchange: exchange)
+        }
+        replyCompleted(exchange)
+    }
+
+    private func relaunch(_ exchange: Exchange, canWait: Bool) {
+        guard let pool = exchange.pool else { preconditionFailure("a read that was routed nowhere") }
+        guard worker.loop.now < exchange.deadline else {
+            return exchangeRefused(exchange, .timedOutWaiting(pool: pool.clusterDriver.primary.name))
+        }
+        let line = UnsafeRawPointer(input.pointer(atPosition: exchange.position))
+        var effects = RuleEffects()
+        effects.maxLag = exchange.ruleMaxLag
+        let wish = wish(of: exchange.request, line, effects, on: pool, canWait: canWait)
+        if wish.lacksPosition { return exchangeRefused(exchange, .freshnessUnavailable) }
+        exchange.floor = wish.floor
+        // Not worth trying, perhaps; but from here the primary is reached by a miss, in the order of the replies.
+        pool.submit(exchange)
+    }
+
+    private func takeToken(_ exchange: Exchange) {
+        guard let report = exchange.report, let pool = exchange.pool else { return }
+        let history = pool.clusterDriver.history
+        let position = report.position(coveringUnflushed: exchange.mayBeUnflushed)
+        exchange.token = history.token(at: position)
+        pool.telemetry.counters.add(.tokens(.given))
+        positionKnown(position, of: pool.clusterDriver)
+    }
+
+    // MARK: What this connection wrote
+
+    /// A read on the primary said where its log stands: a position behind this connection's last write.
+    func positionLearned(from exchange: Exchange) {
+        guard let report = exchange.report, let cluster = exchange.pool?.clusterDriver, !exchange.mayWrite else {
+            return
+        }
+        let position = report.position(coveringUnflushed: ownCommitMayBeUnflushed)
+        let isWanted =
+            machine.written.contains(cluster.index)
+            || ownFloors[cluster.index].map { $0.era != cluster.history.era } == true
+        if isWanted { positionKnown(position, of: cluster) }
+        guard exchange.request.options.present.contains(.session) else { return }
+        let line = UnsafeRawPointer(input.pointer(atPosition: exchange.position))
+        let key = exchange.request.options.session.bytes(in: line)
+        let known = OwnFloors.Floor(position: position, era: cluster.history.era)
+        cluster.sessions.positionKnown(known, of: key, cluster: cluster.index, askedAt: exchange.sentAt)
+    }
+
+    private func positionKnown(_ position: LogPosition, of cluster: ClusterDriver) {
+        ownFloors.set(OwnFloors.Floor(position: position, era: cluster.history.era), of: cluster.index)
+        machine.positionKnown(of: cluster.index)
+        ownCommitMayBeUnflushed = false
+    }
+
+    /// Something was committed, or may have been, by this exchange: sessions that share its key must see it.
+    func sessionWritten(by exchange: Exchange) {
+        guard let cluster = exchange.pool?.clusterDriver else { return }
+        if exchange.mayBeUnflushed { ownCommitMayBeUnflushed = true }
+        var key = transactionSession
+        if case .query = exchange.kind, exchange.request.options.present.contains(.session) {
+            let line = UnsafeRawPointer(input.pointer(atPosition: exchange.position))
+            key = Array(exchange.request.options.session.bytes(in: line))
+        }
+        guard !key.isEmpty else { return }
+        cluster.sessions.set(.pending(since: worker.loop.now), of: key, cluster: cluster.index)
+    }
+}
+
+extension ReadWish {
+    /// Whether the standbys' pool cannot answer, or is too old only for a pool's or a rule's wish: then the primary does, as
+    /// far as it may.
+    mutating func spill(_ pool: PoolDriver) {
+        switch way {
+        case .asRouted, .whenPositionKnown:
+            guard pool.isUnavailable else { return }
+            goToPrimary(.spill)
+        case .primary(let need):
+            guard need == .lag, floor?.isSoft == true else { return }
+        }
+        spillsFrom = pool
+        isRefusedSpill = !pool.hasSpill
+    }
+}

@@ -1,0 +1,137 @@
+import EventLoop
+import Freshness
+import Logging
+import Machines
+import Telemetry
+import Upstream
+
+/// What a pool knows of the servers behind its PgBouncer: how far standbys are, whether they answer at all, and whether the
+/// primary still is one. All of it is proved in band: what PgBouncer reports when a connection is made may be old.
+extension PoolDriver {
+    /// How long a probe of standbys may take before reads go elsewhere, in nanoseconds.
+    private static let probeTimeout: UInt64 = 150_000_000
+    /// Between probes of a pool that does not serve.
+    private static let probeInterval: UInt64 = 100_000_000
+
+    var clusterDriver: ClusterDriver { worker.clusters[cluster] }
+
+    // MARK: Standbys
+
+    func asksForProof(now: UInt64) -> Bool {
+        nodes.asksForProof(era: clusterDriver.history.era, now: now)
+    }
+
+    /// A standby answered a check. False: it is behind the floor, or nothing is known of its history.
+    func met(_ report: StandbyNodes.Report, by exchange: Exchange) -> Bool {
+        let now = worker.loop.now
+        let history = clusterDriver.history
+        let met = nodes.reported(report, history: history, now: now)
+        exchange.node = nodes.nodes[met.node].name
+        guard let floor = exchange.floor else { return true }
+        guard floor.era == history.era, let position = met.position, position >= floor.position else {
+            missed(by: exchange)
+            return false
+        }
+        telemetry.counters.add(.fences(.passed))
+        nodes.reached(now: now)
+        exchange.lag = history.positions.age(of: position, now: now).map { .milliseconds($0 / 1_000_000) } ?? .unknown
+        return true
+    }
+
+    func missed(by exchange: Exchange) {
+        telemetry.counters.add(.fences(.failed))
+        nodes.missed(now: worker.loop.now)
+    }
+
+    /// A check that the server refuses (a revoked function) proves nothing; said once.
+    func checkFailed(_ error: borrowing QueryResult) {
+        guard !hasSaidCheckFailed else { return }
+        hasSaidCheckFailed = true
+        log.error("check_failed", metadata: ["error": "\(String(decoding: error.message, as: UTF8.self))"])
+    }
+
+    /// Reads that any standby could answer go elsewhere: none is known to be there.
+    var isUnavailable: Bool { isStandby && (isDown && !isUsable || isProbing) }
+
+    /// A read was lost, or PgBouncer had no server for it: is there one at all?
+    func standbyFailed() {
+        guard isStandby, !isProbing, !isVerifying, !worker.isEnding else { return }
+        isVerifying = true
+        probe()
+    }
+
+    // MARK: Spilling
+
+    /// Whether the primary may serve one more read that only comes because this pool's standbys cannot answer.
+    var hasSpill: Bool { clusterDriver.primary.spilled < spillLimit }
+
+    private var spillLimit: Int {
+        guard settings.spillPercent > 0 else { return 0 }
+        return max(1, clusterDriver.primary.settings.size * settings.spillPercent / 100)
+    }
+
+    /// Takes one of the primary's connections for such a read, until the exchange is given back.
+    func takeSpill() -> Bool {
+        let primary = clusterDriver.primary
+        // The pool that asks may be the primary's own already: the read was decided anew.
+        guard hasSpill else {
+            telemetry.counters.add(.spills(.refused))
+            return false
+        }
+        telemetry.counters.add(.spills(.served))
+        primary.spilled += 1
+        return true
+    }
+
+    // MARK: The primary
+
+    /// A server of this pool is not the primary, or not the one that it was: nothing is written until one is proved.
+    func roleLost() {
+        guard !isStandby, !holdReasons.contains(.roleLost), !worker.isEnding else { return }
+        hold(.roleLost)
+        isProbing = true
+        scheduleProbe()
+    }
+
+    // MARK: Probes
+
+    private func scheduleProbe() {
+        let timer = probeTimer ?? DeadlineTimer(loop: worker.loop) { [unowned self] in probe() }
+        probeTimer = timer
+        timer.set(at: worker.loop.now &+ Self.probeInterval)
+    }
+
+    /// Asks over a connection that nobody has; waits for one when there is none.
+    private func probe() {
+        guard !worker.isEnding else { return }
+        guard let server = lendServer() else {
+            // None is idle. Those that run will tell by their own end.
+            if isProbing { scheduleProbe() } else { isVerifying = false }
+            return
+        }
+        let exchange = worker.takeExchange()
+        exchange.kind = .probe
+        exchange.pool = self
+        exchange.cluster = clusterDriver
+        exchange.asksReport = !isStandby
+        exchange.receivedAt = worker.loop.now
+        exchange.deadline = worker.loop.now &+ Self.probeTimeout
+        server.start(exchange)
+    }
+
+    /// The probe came back, was lost, or is overdue (then its connection still has it, and gives it back).
+    func probeEnded(_ exchange: Exchange, isAnswered: Bool) {
+        isVerifying = false
+        guard isAnswered, !exchange.isDiscarded else {
+            if !isProbing {
+                isProbing = true
+                log.warning("standbys_unavailable")
+                sendWaitingElsewhere()
+            }
+            return scheduleProbe()
+        }
+        guard isProbing else { return }
+        isProbing = false
+        if isStandby { log.notice("standbys_available") } else { release(.roleLost) }
+    }
+}

@@ -1,0 +1,152 @@
+import Freshness
+import Machines
+import Routing
+import Upstream
+
+/// What a read must see, as a position that a standby must have replayed.
+struct ReadFloor {
+    var position: LogPosition
+    /// The era of the cluster's history that the position belongs to.
+    var era: UInt32
+    /// Why: the reason when the primary has to answer instead.
+    var need: PrimaryNeed
+    /// It is a pool's or a rule's wish alone, so that a fall-back on the primary counts against the spill budget.
+    var isSoft: Bool
+
+    /// The stricter of both.
+    mutating func raise(to other: ReadFloor) {
+        isSoft = isSoft && other.isSoft
+        if other.position > position {
+            position = other.position
+            need = other.need
+        }
+    }
+}
+
+// MARK: The batch of an exchange
+
+extension Exchange {
+    /// Its statements in order, as it is sent now.
+    func plan(for pool: PoolDriver, now: UInt64) -> BatchPlan {
+        var plan = BatchPlan()
+        switch kind {
+        case .sample: plan.append(.report)
+        case .probe: plan.append(pool.isStandby ? .fence : .report)
+        case .query where effect != .inTransaction:
+            if let question = question(for: pool, now: now) { plan.append(question) }
+            if isHeldToReading(on: pool) { plan.append(.readOnly) }
+            if hasServerTimeout { plan.append(.timeout) }
+            plan.append(.request)
+        case .begin:
+            plan.append(.request)
+            if let question = question(for: pool, now: now) {
+                plan.append(question)
+                // The transaction that begins again has its snapshot still to take.
+                if request.options.isRepeatableRead { plan.append(.chain) }
+            }
+        case .query, .commit, .rollback, .cleanup, .reload: plan.append(.request)
+        }
+        return plan
+    }
+
+    /// Its client said that it does not write, and the server would let it.
+    private func isHeldToReading(on pool: PoolDriver) -> Bool {
+        !pool.isStandby && request.options.present.contains(.ro)
+    }
+
+    private func question(for pool: PoolDriver, now: UInt64) -> BatchPart? {
+        if pool.isStandby {
+            guard floor != nil else { return nil }
+            return isGuarded || pool.asksForProof(now: now) ? .fence : .check
+        }
+        return asksReport ? .report : nil
+    }
+
+    /// What `fence` compares with; nil: nothing, it only proves.
+    var fence: LogPosition? { isGuarded ? floor?.position : nil }
+
+    /// Milliseconds that are left, at least 1.
+    var serverTimeout: UInt64 { deadline > sentAt ? max(1, (deadline - sentAt) / 1_000_000) : 1 }
+
+    // MARK: What checks and reports say
+
+    /// The row of a check or a report, before the request's own rows.
+    func checked(_ row: borrowing QueryResult, _ part: BatchPart) {
+        guard let pool else { return }
+        if part == .report {
+            guard let said = ClusterHistory.Report(row) else { return discard() }
+            let cluster = cluster ?? pool.clusterDriver
+            guard cluster.reported(said, askedAt: sentAt), cluster.history.timeline >= leastTimeline else {
+                return discard()
+            }
+            report = said
+            if let identity = row.value(0, 6) { node = StandbyNodes.name(of: identity) }
+            lag = .milliseconds(0)
+            if let aheadPosition, said.inserted < aheadPosition { pool.telemetry.counters.add(.tokensRefused(.future)) }
+        } else {
+            guard var said = StandbyNodes.Report(row, of: part) else { return discard() }
+            // Behind the check its transaction begins again: what the check saw was not its snapshot.
+            if kind.isBegin, request.options.isRepeatableRead { said.isReadCommitted = true }
+            if !pool.met(said, by: self) { discard() }
+        }
+    }
+
+    private func discard() {
+        isDiscarded = true
+    }
+
+    /// The fence's own error: the standby is behind. Another error of it says nothing about how far it is: unless the
+    /// connection or the request ended with it, the read goes where no fence is needed.
+    func fenceFailed(_ error: borrowing QueryResult) -> Bool {
+        guard let sqlstate = error.sqlstate else { return false }
+        switch sqlstate.first {
+        case UInt8(ascii: "2"): pool?.missed(by: self)
+        case UInt8(ascii: "4") where sqlstate.starts(with: "42".utf8): pool?.checkFailed(error)
+        default: return false
+        }
+        discard()
+        return true
+    }
+
+    // MARK: Its end, for whoever asked
+
+    /// Its Sync came back.
+    func finished(_ status: ClientMachine.ServerTransaction) {
+        guard let client else { return endOwn(isAnswered: true) }
+        client.exchangeFinished(self, status)
+    }
+
+    /// Its connection ended before that.
+    func lost(stage: Outcome.Stage, error: String) {
+        guard let client else { return endOwn(isAnswered: false) }
+        client.exchangeLost(self, stage: stage, error: error)
+    }
+
+    /// Its deadline and the cancel's grace are over, and its connection has not answered.
+    func givenUp() {
+        if let client { return client.exchangeGivenUp(self) }
+        // Whoever asked goes on; the connection gives the exchange back when it is done.
+        tellOwner(isAnswered: false)
+        kind = .cleanup
+    }
+
+    /// It was never sent.
+    func refused(_ answer: Answer) {
+        guard let client else { return endOwn(isAnswered: false) }
+        client.exchangeRefused(self, answer)
+    }
+
+    /// The end of a question of the daemon's own, or of one whose client has gone.
+    private func endOwn(isAnswered: Bool) {
+        tellOwner(isAnswered: isAnswered)
+        (pool?.worker ?? cluster?.worker)?.giveBack(self)
+    }
+
+    private func tellOwner(isAnswered: Bool) {
+        switch kind {
+        case .sample: cluster?.sampleEnded(isAnswered ? report : nil, askedAt: sentAt)
+        case .probe: pool?.probeEnded(self, isAnswered: isAnswered && (outcome == nil || outcomeIsSuccess))
+        case .query, .begin, .commit, .rollback, .cleanup, .reload: break
+        }
+    }
+}

@@ -1,0 +1,178 @@
+import EventLoop
+import Machines
+import Routing
+import Telemetry
+import Upstream
+import Wire
+
+/// Reads that run once more: a standby was behind, could not serve them, or went away. Nothing of them was delivered, and
+/// the server itself held them to read-only.
+///
+/// Across pools they run again one at a time, each when its reply is the next one: a read that waits behind another and keeps
+/// a connection while it does could otherwise wait for a connection that the other one's neighbour keeps.
+extension ClientDriver {
+    /// More would only repeat what failed.
+    private static let maximumRuns = 3
+
+    // MARK: May it?
+
+    /// What just ended in vain: true when it runs again.
+    func runsAgain(_ exchange: Exchange, _ reason: Rerun.Reason) -> Bool {
+        guard mayRunAgain(exchange, reason), let pool = exchange.pool else { return false }
+        if reason == .lost || reason == .shutdown { pool.standbyFailed() }
+        if reason == .stale, let at = catchUpTime(of: exchange) {
+            note(exchange, reason)
+            exchange.discardAnswer()
+            exchange.stage = .waitingToRunAgain
+            exchange.runsOnStandby = true
+            goOn(at: at)
+            return true
+        }
+        // Behind others of this client it could wait for a connection that one of them keeps.
+        if !reason.needsPrimary, exchange.runs == 1, active.count == 1, !pool.isUnavailable {
+            note(exchange, reason)
+            exchange.discardAnswer()
+            pool.submit(exchange)
+            return true
+        }
+        // Only because the standbys cannot: what the primary may spend on that is bounded.
+        let spills = !reason.needsPrimary || reason == .stale && exchange.floor?.isSoft == true
+        if spills {
+            guard exchange.isSpilled || pool.takeSpill() else { return false }
+            exchange.isSpilled = true
+        }
+        note(exchange, reason)
+        exchange.discardAnswer()
+        exchange.reason = self.reason(of: exchange, reason)
+        if isFirst(exchange) { sendToPrimary(exchange) } else { exchange.stage = .waitingToRunAgain }
+        return true
+    }
+
+    private func note(_ exchange: Exchange, _ reason: Rerun.Reason) {
+        exchange.rerun = reason
+        exchange.pool?.telemetry.counters.add(.reruns(reason.counted))
+    }
+
+    private func mayRunAgain(_ exchange: Exchange, _ reason: Rerun.Reason) -> Bool {
+        guard let pool = exchange.pool, pool.isStandby, exchange.runs < Self.maximumRuns, !exchange.isOverdue,
+            worker.loop.now < exchange.deadline, !isDraining || reason == .stale
+        else { return false }
+        // What was written to the client cannot be taken back; what is held for it can.
+        guard !exchange.wroteColumns || exchange.isDiscarded || !isFirst(exchange) else { return false }
+        switch exchange.kind {
+        case .begin: return true
+        case .query where exchange.effect == .read:
+            // A rule's `rerun = false` is about effects that no server sees; a read whose answer was discarded must get one.
+            if reason != .stale, !exchange.mayRunAgain { return false }
+            // The client's own word that it does not write: then it does not run where it could.
+            return !(reason.teaches && exchange.request.options.present.contains(.ro))
+        default: return false
+        }
+    }
+
+    /// When a standby should have caught up, if the read may wait that long.
+    private func catchUpTime(of exchange: Exchange) -> UInt64? {
+        let now = worker.loop.now
+        guard let pool = exchange.pool, let floor = exchange.floor, exchange.aheadPosition == nil, active.count == 1,
+            let node = pool.nodes.nodes.firstIndex(where: { $0.name == exchange.node })
+        else { return nil }
+        let at = now &+ pool.nodes.timeToReach(floor.position, from: node)
+        guard at < exchange.waitUntil, at < exchange.deadline else { return nil }
+        // Waiting is no run in vain.
+        exchange.runs -= 1
+        return at
+    }
+
+    private func reason(of exchange: Exchange, _ reason: Rerun.Reason) -> Routing.RouteReason {
+        switch reason {
+        case .stale: exchange.isSpilled ? .spill : (exchange.floor?.need.reason ?? .after)
+        case .writes, .recovery: .learned
+        case .schema: exchange.reason
+        case .conflict, .shutdown, .lost: .spill
+        }
+    }
+
+    // MARK: Doing it
+
+    /// The reply is due of one that waits to run again, or its standby had time to catch up.
+    func goOn(_ exchange: Exchange) {
+        guard exchange.stage == .waitingToRunAgain else { return }
+        if exchange.isOvertaken {
+            exchange.reason = .ownWrite
+        } else if exchange.runsOnStandby, let pool = exchange.pool {
+            exchange.runsOnStandby = false
+            return pool.submit(exchange)
+        }
+        sendToPrimary(exchange)
+    }
+
+    private func sendToPrimary(_ exchange: Exchange) {
+        guard let from = exchange.pool else { preconditionFailure("a read that ran nowhere") }
+        exchange.isOvertaken = false
+        exchange.runsOnStandby = false
+        exchange.asksReport = exchange.asksReport || exchange.floor != nil || machine.written.contains(from.cluster)
+        exchange.floor = nil
+        exchange.isGuarded = false
+        if exchange.kind.isQuery, exchange.rerun == .writes || exchange.statement?.namesOnlyKnownFunctions == false {
+            exchange.effect = .write
+            exchange.mayWrite = true
+            overtake(exchange)
+        }
+        from.clusterDriver.primary.submit(exchange)
+    }
+
+    /// A read turned out to write: what was read beside it, and is still unsaid, is read again behind it.
+    private func overtake(_ writer: Exchange) {
+        machine.readTurnedOutToWrite()
+        for exchange in active where exchange !== writer {
+            exchange.isOvertaken = true
+            guard exchange.stage == .answered else { continue }
+            machine.readResumed()
+            exchange.discardAnswer()
+            exchange.stage = .waitingToRunAgain
+        }
+    }
+
+    /// It ended, but a statement before it has written meanwhile. True: it waits for its turn.
+    func waitsForWriter(_ exchange: Exchange) -> Bool {
+        guard exchange.isOvertaken else { return false }
+        exchange.discardAnswer()
+        exchange.stage = .waitingToRunAgain
+        return true
+    }
+}
+
+extension Exchange.Kind {
+    var isQuery: Bool {
+        if case .query = self { return true }
+        return false
+    }
+}
+
+extension Rerun.Reason {
+    /// The counter's word.
+    var counted: RerunReason {
+        switch self {
+        case .stale: .stale
+        case .writes: .writes
+        case .recovery: .recovery
+        case .schema: .schema
+        case .conflict: .conflict
+        case .shutdown: .shutdown
+        case .lost: .lost
+        }
+    }
+
+    /// The receipt's word.
+    var staticWord: StaticString {
+        switch self {
+        case .stale: "stale"
+        case .writes: "writes"
+        case .recovery: "recovery"
+        case .schema: "schema"
+        case .conflict: "conflict"
+        case .shutdown: "shutdown"
+        case .lost: "lost"
+        }
+    }
+}
