@@ -2,7 +2,8 @@ import Foundation
 import TestKit
 import Testing
 
-/// A connection's own writes send its later reads of the same cluster to the primary, and of no other.
+/// A connection's own writes send its next read of the same cluster to the primary, and of no other; that one brings the
+/// position back that later reads ask of the standbys.
 @Suite(.serialized, .onOwnThreads, .timeLimit(.minutes(4)))
 struct OwnWriteTests {
     private static func daemon() throws -> DaemonProcess {
@@ -32,10 +33,21 @@ struct OwnWriteTests {
         return name
     }
 
-    /// Where a read of each cluster goes now, and why: `main accounts`.
+    /// Where a read of each cluster would go now, and why: `main accounts`.
     private func routes(_ client: LineClient) throws -> String {
+        let sql = "SELECT current_database() || ' ' || pg_is_in_recovery()"
+        let planned = try ["@using=main", "@using=accounts"].map { using in
+            let row = try #require(try client.ask("ROUTE", using, sql).table.first)
+            return "\(row["pool"] ?? "?")/\(row["reason"] ?? "?")"
+        }.joined(separator: " ")
+        #expect(try taken(client, sql) == planned)
+        return planned
+    }
+
+    /// The same of reads that run.
+    private func taken(_ client: LineClient, _ sql: String) throws -> String {
         try ["@using=main", "@using=accounts"].map { using in
-            let answer = try client.run("SELECT current_database() || ' ' || pg_is_in_recovery()", options: using)
+            let answer = try client.run(sql, options: using)
             let database = using == "@using=main" ? "msgsvr" : "accounts"
             let isStandby = answer["pool"]?.hasSuffix("standby") == true
             #expect(try answer.value == "\(database) \(isStandby)")
@@ -55,11 +67,18 @@ struct OwnWriteTests {
         #expect(try routes(first) == none)
         #expect(try first.run("INSERT INTO \(table) VALUES (1)", options: "@using=accounts")["pool"] == "accounts")
         #expect(try routes(first) == accounts)
-        #expect(try first.run("SELECT id FROM \(table)", options: "@using=accounts").value == "1")
+        // The position is known now: whoever answers has seen the write.
+        for _ in 0..<20 {
+            #expect(try first.run("SELECT id FROM \(table)", options: "@using=accounts").value == "1")
+        }
+        try eventually("a standby answers behind the own write") {
+            try first.run("SELECT id FROM \(table)", options: "@using=accounts")["pool"] == "accounts-standby"
+        }
         #expect(try first.run("SELECT count(*) FROM \(table)").value == "0")
         let second = try daemon.client()
         #expect(try second.run("INSERT INTO \(table) VALUES (2)")["pool"] == "primary")
         #expect(try routes(second) == main)
+        try second.run("INSERT INTO \(table) VALUES (3)")
         try second.run("DELETE FROM \(table)", options: "@using=accounts")
         #expect(try routes(second) == both)
         // What a request asks for itself holds in every cluster.
@@ -78,9 +97,18 @@ struct OwnWriteTests {
         try client.run("INSERT INTO \(table) VALUES (2)")
         try client.succeed("COMMIT")
         #expect(try routes(client) == accounts)
-        // A transaction that only reads may go to a standby, but not of a cluster that was written to.
-        #expect(try client.succeed("BEGIN", "@ro @using=accounts")["pool"] == "accounts")
+        // A transaction that only reads sees it, wherever it goes.
+        try client.succeed("BEGIN", "@ro @using=accounts")
         #expect(try client.run("SELECT id FROM \(table)").value == "2")
+        try client.succeed("COMMIT")
+        try client.succeed("BEGIN", "@using=accounts")
+        try client.run("UPDATE \(table) SET id = 4")
+        try client.succeed("COMMIT")
+        #expect(try client.succeed("BEGIN", "@ro @using=accounts")["pool"] == "accounts")
+        #expect(try client.run("SELECT id FROM \(table)").value == "4")
+        try client.succeed("COMMIT")
+        try client.succeed("BEGIN", "@using=accounts")
+        try client.run("UPDATE \(table) SET id = 5")
         try client.succeed("COMMIT")
         #expect(try client.succeed("BEGIN", "@ro")["pool"] == "standby")
         try client.succeed("COMMIT")

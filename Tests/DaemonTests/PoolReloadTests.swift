@@ -172,13 +172,12 @@ struct PoolReloadTests {
 
     /// A pool whose address leads nowhere is down, and another reload mends it at once, however long it was down.
     @Test func aBadAddressIsMended() throws {
-        let daemon = try DaemonProcess { $0.standby[2] = "queue_timeout = \"300ms\"" }
+        let daemon = try DaemonProcess { $0.standby += ["spill = \"0%\""] }
         let client = try daemon.client()
         try client.expectAlive()
         let before = daemon.log.utf8.count
         try reload(daemon) {
             $0.standbyConninfo = $0.standbyConninfo.replacing("dbname=msgsvr_ro", with: "dbname=nowhere")
-            $0.standby[2] = "queue_timeout = \"300ms\""
         }
         let line = try daemon.waitForLog("connect_failed", from: before)
         #expect(line.contains("no such database") && line.contains("standby"), "\(line)")

@@ -165,7 +165,7 @@ struct SplitTests {
         for (options, pool, why) in [
             ("@route=primary", "primary", "hint"), ("@pool=primary", "primary", "hint"),
             ("@route=standby", "standby", "hint"), ("@pool=standby", "standby", "hint"),
-            ("@lag=0", "primary", "lag"), ("@lag=60000", "primary", "lag"),
+            ("@lag=0", "primary", "lag"), ("@lag=60000", "standby", "classifier"),
             ("@after=1.0/36B0FA0.5f2c91aa", "primary", "after"),
             ("@after=1.0/1.5f2c91aa @after=2.0/2.00000001", "primary", "after"), ("@wait=10", "standby", "classifier"),
             ("@ro", "standby", "classifier"), ("@tag=x", "standby", "classifier"),

@@ -37,7 +37,8 @@ package struct Transcript: Sendable, CustomStringConvertible {
 
     /// Attributes of this version of the protocol; others would have to be described first.
     private static let known: Set<String> = [
-        "pool", "us", "wait_us", "rule", "why", "tx", "rerun", "proto", "server", "conn", "key", "max_line",
+        "pool", "us", "wait_us", "rule", "why", "tx", "node", "lag_ms", "token", "rerun", "proto", "server", "conn",
+        "key", "max_line",
         "max_params", "max_inflight", "pools", "D", "H", "P", "W", "s", "t", "c", "d", "n", "src", "after_ms",
     ]
 

@@ -120,8 +120,8 @@ final class Exchange {
     var isOvertaken = false
     /// A rule may say that it must not.
     var mayRunAgain = true
-    /// A standby is to have caught up when it runs again.
-    var runsOnStandby = false
+    /// It runs again where it ran: a standby has caught up then, or PgBouncer has a server.
+    var runsInSamePool = false
     /// It takes one of the primary's connections that reads may have when standbys cannot answer.
     var isSpilled = false
 
@@ -175,7 +175,7 @@ final class Exchange {
         runs = 0
         isOvertaken = false
         mayRunAgain = true
-        runsOnStandby = false
+        runsInSamePool = false
         isSpilled = false
     }
 

@@ -13,6 +13,8 @@ import Wire
 extension ClientDriver {
     /// More would only repeat what failed.
     private static let maximumRuns = 3
+    /// Between tries of what PgBouncer has no server for, in nanoseconds.
+    private static let serverPause: UInt64 = 50_000_000
 
     // MARK: May it?
 
@@ -24,7 +26,7 @@ extension ClientDriver {
             note(exchange, reason)
             exchange.discardAnswer()
             exchange.stage = .waitingToRunAgain
-            exchange.runsOnStandby = true
+            exchange.runsInSamePool = true
             goOn(at: at)
             return true
         }
@@ -92,6 +94,25 @@ extension ClientDriver {
         }
     }
 
+    /// PgBouncer had no server for it just then (RECONNECT, a restart) and did not forward it: it goes on waiting, as long as
+    /// it may wait for a connection.
+    func waitsForServer(_ exchange: Exchange) -> Bool {
+        guard let pool = exchange.pool,
+            exchange.kind.isBegin || exchange.effect != .inTransaction && exchange.effect != .commit,
+            exchange.outcomeIsError, exchange.wasNotForwarded,
+            exchange.errorView.message.starts(with: "server login has been failing".utf8)
+        else { return false }
+        let at = worker.loop.now &+ Self.serverPause
+        let limit = exchange.receivedAt &+ UInt64(pool.settings.queueTimeoutMilliseconds) &* 1_000_000
+        guard at < min(exchange.deadline, limit) else { return false }
+        exchange.runs -= 1
+        exchange.discardAnswer()
+        exchange.stage = .waitingToRunAgain
+        exchange.runsInSamePool = true
+        if isFirst(exchange) { goOn(at: at) }
+        return true
+    }
+
     // MARK: Doing it
 
     /// The reply is due of one that waits to run again, or its standby had time to catch up.
@@ -99,8 +120,8 @@ extension ClientDriver {
         guard exchange.stage == .waitingToRunAgain else { return }
         if exchange.isOvertaken {
             exchange.reason = .ownWrite
-        } else if exchange.runsOnStandby, let pool = exchange.pool {
-            exchange.runsOnStandby = false
+        } else if exchange.runsInSamePool, let pool = exchange.pool {
+            exchange.runsInSamePool = false
             return pool.submit(exchange)
         }
         sendToPrimary(exchange)
@@ -109,7 +130,7 @@ extension ClientDriver {
     private func sendToPrimary(_ exchange: Exchange) {
         guard let from = exchange.pool else { preconditionFailure("a read that ran nowhere") }
         exchange.isOvertaken = false
-        exchange.runsOnStandby = false
+        exchange.runsInSamePool = false
         exchange.asksReport = exchange.asksReport || exchange.floor != nil || machine.written.contains(from.cluster)
         exchange.floor = nil
         exchange.isGuarded = false

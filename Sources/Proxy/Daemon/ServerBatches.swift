@@ -121,6 +121,11 @@ extension ServerDriver {
     }
 
     private func keep(_ result: consuming QueryResult, for exchange: Exchange) {
+        if exchange.hasServerTimeout, result.sqlstate?.elementsEqual("57014".utf8) == true,
+            worker.loop.now &+ Self.serverTimeoutGrace >= exchange.deadline
+        {
+            exchange.isOverdue = true
+        }
         if result.status == .fatalError { lastError = String(decoding: result.message, as: UTF8.self) }
         // A statement of no rows still has columns to tell.
         if result.status == .tuplesOK, !exchange.wroteColumns, !exchange.isDiscarded, let client = exchange.client {

@@ -229,6 +229,7 @@ extension ClientDriver {
         } else if runsAgain(exchange, .lost) {
             return
         }
+        if waitsForServer(exchange) { return }
         let wasInTransaction = machine.transaction != .none
         let said = exchange.outcomeIsError ? exchange.outcomeRetry : nil
         let retry = said ?? Outcome.retryAfterLoss(stage: stage, effect: exchange.effect)
@@ -237,11 +238,12 @@ extension ClientDriver {
             writeError(
                 .notForwarded(exchange.errorText), id: idBytes(of: exchange), insideTransaction: wasInTransaction,
                 exchange: exchange)
-        } else if said != nil, retry != .unknown {
+        } else if said != nil, retry != .unknown, !exchange.errorView.sqlstate.elementsEqual("08P01".utf8) {
             writeOutcome(of: exchange, insideTransaction: wasInTransaction)
         } else {
             writeError(
-                .lost(retry: retry, error: error), id: idBytes(of: exchange), insideTransaction: wasInTransaction,
+                .lost(retry: retry, error: exchange.outcomeIsError ? exchange.errorText : error),
+                id: idBytes(of: exchange), insideTransaction: wasInTransaction,
                 exchange: exchange)
         }
         replyCompleted(exchange)
