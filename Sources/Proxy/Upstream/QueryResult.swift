@@ -103,6 +103,14 @@ package struct QueryResult: ~Copyable {
         return UnsafeRawBufferPointer(start: PQgetvalue(result, row, column), count: Int(count))
     }
 
+    /// All of it, copied out of libpq's memory: for small results that are read by column name.
+    package var texts: (columns: [String], rows: [[String?]]) {
+        func text(_ bytes: UnsafeRawBufferPointer) -> String { String(decoding: bytes, as: UTF8.self) }
+        let columns = (0..<columnCount).map { text(columnName($0)) }
+        let rows = (0..<rowCount).map { row in columns.indices.map { value(row, $0).map(text) } }
+        return (columns, rows)
+    }
+
     // MARK: Completion
 
     /// What was done, as the server's CommandComplete says it: `INSERT 0 1`, `CREATE TABLE`. Empty when nothing was.

@@ -18,6 +18,16 @@ package enum FlushOutcome: Equatable, Sendable {
     /// server may be waiting for us to read.
     case pending
     case failed
+
+    /// From the result of PQflush.
+    init(_ result: Int32) {
+        self =
+            switch result {
+            case 0: .done
+            case 1: .pending
+            default: .failed
+            }
+    }
 }
 
 package enum TransactionStatus: Equatable, Sendable {
@@ -73,8 +83,7 @@ package struct ServerConnection: ~Copyable {
     ///   - conninfo: libpq's connection string or URI; what it says of `client_encoding` is overruled by UTF8.
     ///   - onNotice: called from within `consumeInput` and `nextResult`.
     package init?(conninfo: String, onNotice: @escaping (borrowing ServerNotice) -> Void = { _ in }) {
-        let started = ServerConnection.start(conninfo)
-        guard let started else { return nil }
+        guard let started = startConnecting(conninfo) else { return nil }
         connection = started
         notices = NoticeSink(onNotice)
         let receiver: PQnoticeReceiver = { context, result in
@@ -88,19 +97,6 @@ package struct ServerConnection: ~Copyable {
 
     deinit {
         PQfinish(connection)
-    }
-
-    private static func start(_ conninfo: String) -> OpaquePointer? {
-        conninfo.withCString { conninfo in
-            "dbname".withCString { name in
-                "client_encoding".withCString { encoding in
-                    "UTF8".withCString { utf8 in
-                        // The last word wins, so the encoding overrules the one of the expanded conninfo.
-                        PQconnectStartParams([name, encoding, nil], [conninfo, utf8, nil], 1)
-                    }
-                }
-            }
-        }
     }
 
     /// Removes the variables from which libpq takes startup parameters or habits that conninfo does not show. PgBouncer
@@ -121,17 +117,7 @@ package struct ServerConnection: ~Copyable {
     /// libpq may close the descriptor and open another one in here, even under the same number. Cancel the watch before
     /// the call and make a new one of `fileDescriptor` after it.
     package mutating func connectPoll() -> ConnectOutcome {
-        guard hasPolled else {
-            hasPolled = true
-            // libpq has to be asked only once the socket can be written.
-            return PQstatus(connection) == CONNECTION_BAD ? .failed : .wantsWrite
-        }
-        switch PQconnectPoll(connection) {
-        case PGRES_POLLING_READING: return .wantsRead
-        case PGRES_POLLING_WRITING: return .wantsWrite
-        case PGRES_POLLING_OK: return .connected
-        default: return .failed
-        }
+        pollConnecting(connection, hasPolled: &hasPolled)
     }
 
     /// Makes a new connection ready for batches.
@@ -178,11 +164,7 @@ package struct ServerConnection: ~Copyable {
     }
 
     /// libpq's last error, without the line feed at its end. May name hosts and users: for the log only.
-    package var errorMessage: String {
-        var text = cString(PQerrorMessage(connection))[...]
-        while let last = text.last, last == 0x0A { text = text.dropLast() }
-        return String(decoding: text, as: UTF8.self)
-    }
+    package var errorMessage: String { errorText(of: connection) }
 
     /// The server process, or the number that PgBouncer made up for this client.
     package var backendPID: Int32 { PQbackendPID(connection) }
@@ -227,11 +209,7 @@ package struct ServerConnection: ~Copyable {
 
     /// Sends what libpq holds.
     package mutating func flush() -> FlushOutcome {
-        switch PQflush(connection) {
-        case 0: .done
-        case 1: .pending
-        default: .failed
-        }
+        FlushOutcome(PQflush(connection))
     }
 
     // MARK: Receiving
