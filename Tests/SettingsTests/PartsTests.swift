@@ -104,6 +104,28 @@ struct ConnectionStringTests {
         #expect(throws: ConnectionString.Problem.self) { try ConnectionString(text) }
     }
 
+    @Test func targetsAreWhatLibpqWouldUse() {
+        let full = ConnectionTarget("host=db.example hostaddr=10.0.0.1 port=6432 dbname=rw user=app passfile='/a b'")
+        #expect(full.host == "10.0.0.1" && full.port == "6432" && full.passfile == "/a b")
+        #expect(full.database == "rw" && full.user == "app")
+        let least = ConnectionTarget("user=app")
+        #expect(least.host == nil && least.port == "5432" && least.database == "app" && least.passfile == nil)
+        #expect(ConnectionTarget("host='").database == nil)
+    }
+
+    @Test(arguments: [
+        ("host=/run/a port=6432", "host=/run/a port=6432", true),
+        ("host=/run/a port=6432", "host=/run/b port=6432", false),
+        ("host=/run/a port=6432", "host=10.0.0.1 port=6432", true), ("port=6432", "host=localhost port=6432", true),
+        ("host=10.0.0.1 port=6432", "host=10.0.0.2 port=6432", false),
+        ("host=/run/a port=1", "host=/run/a port=2", false),
+        ("host=/run/a", "host=/run/a port=5432", true),
+    ])
+    func poolsOfOtherPgBouncersAreToldApart(_ pool: String, _ console: String, _ isOne: Bool) {
+        #expect(ConnectionTarget(pool).maySharePgBouncer(with: ConnectionTarget(console)) == isOne)
+        #expect(ConnectionTarget(console).maySharePgBouncer(with: ConnectionTarget(pool)) == isOne)
+    }
+
     @Test func keywordsOfNewerLibrariesPass() throws {
         #expect(try ConnectionString("host=a require_auth=scram-sha-256 oauth_issuer=x").problems.isEmpty)
         #expect(try ConnectionString("hots=a").problems == ["has the unknown keyword `hots`; did you mean `host`?"])

@@ -109,6 +109,21 @@ struct SettingsTests {
         #expect(cases[2].position == SourcePosition(line: 112, column: 1))
     }
 
+    @Test func pgbouncer() throws {
+        let settings = try #require(Settings.parse(try Corpus.read("good.toml")).settings)
+        let pgbouncer = try #require(settings.pgbouncer)
+        #expect(pgbouncer.admin.position == SourcePosition(line: 118, column: 9))
+        #expect(pgbouncer.intervalMilliseconds == 500)
+        #expect(pgbouncer.reconnect)
+        #expect(pgbouncer.position == SourcePosition(line: 117, column: 1))
+        #expect(pgbouncer.target.user == "stats" && pgbouncer.target.database == "pgbouncer")
+        // By the socket and by the loopback address it is one PgBouncer.
+        #expect(settings.pools.allSatisfy { $0.target.maySharePgBouncer(with: pgbouncer.target) })
+        let shortest = try Corpus.read("base.toml") + "[pgbouncer]\nadmin = \"dbname=pgbouncer\"\n"
+        let defaults = try #require(Settings.parse(shortest).settings?.pgbouncer)
+        #expect(defaults.intervalMilliseconds == 1000 && !defaults.reconnect)
+    }
+
     @Test func theSmallestFileHasTheDefaults() throws {
         let settings = try #require(Settings.parse(try Corpus.read("base.toml")).settings)
         #expect(
@@ -129,6 +144,7 @@ struct SettingsTests {
         #expect(settings.rules.isEmpty)
         #expect(settings.defaultRoute == DefaultRouteSettings(read: .standby, write: .primary))
         #expect(settings.expectations.isEmpty)
+        #expect(settings.pgbouncer == nil)
     }
 
     @Test func otherFormsOfTheSameFileAreTheSame() throws {

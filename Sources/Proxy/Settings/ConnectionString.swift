@@ -57,7 +57,7 @@ struct ConnectionString {
         "password": "put it into a file of mode 0600 and name that as `passfile=`",
         "sslpassword": "use a key file without a passphrase, of mode 0600",
         // Asynchronous connecting ignores it (manual, 34.1, PQconnectPoll).
-        "connect_timeout": "set `connect_timeout` of the pool",
+        "connect_timeout": "`connect_timeout` of a pool is its limit, 5 s that of the console",
         "client_encoding": startup,
         "options": startup,
         "application_name": startup,

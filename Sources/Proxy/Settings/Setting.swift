@@ -1,6 +1,6 @@
 /// A table of the file whose keys are known.
 enum Section: CaseIterable {
-    case file, server, listen, pool, rule, reject, defaultRoute, expect
+    case file, server, listen, pool, pgbouncer, rule, reject, defaultRoute, expect
 
     /// How the file opens it.
     var heading: String {
@@ -9,6 +9,7 @@ enum Section: CaseIterable {
         case .server: "[server]"
         case .listen: "[[listen]]"
         case .pool: "[pool.NAME]"
+        case .pgbouncer: "[pgbouncer]"
         case .rule: "[[rule]]"
         case .reject: "reject = { … }"
         case .defaultRoute: "[default]"

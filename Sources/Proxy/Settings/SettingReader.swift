@@ -117,6 +117,12 @@ struct SettingReader {
 }
 
 extension SectionValues {
+    /// Of a section that was no table: that was complained about, and what it lacks is no mistake of its own.
+    init(unreadable section: Section, position: SourcePosition) {
+        self.init(section: section, title: section.heading, position: position)
+        isFlawed = true
+    }
+
     /// A number with a default, in the unit of its type.
     func number(_ name: String) -> Int {
         guard case .number(let number) = value(name) else {

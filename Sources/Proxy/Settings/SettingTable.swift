@@ -7,7 +7,7 @@ private let hour = 60 * 60 * 1000
 
 extension Setting {
     /// Every key of the file, in the order of the reference.
-    static let table: [Setting] = file + server + listen + pool + rule + reject + defaultRoute + expect
+    static let table: [Setting] = file + server + listen + pool + pgbouncer + rule + reject + defaultRoute + expect
 
     static let statementKinds = [
         "select", "insert", "update", "delete", "merge", "copy", "ddl", "utility", "transaction", "session", "unknown",
@@ -18,10 +18,10 @@ extension Setting {
         Setting(.file, "server", .section(.server), .optional, "The process as a whole."),
         Setting(.file, "listen", .sections(.listen), .required, restart: true, "A socket for clients."),
         Setting(.file, "pool", .namedSections(.pool), .required, "Connections to one PgBouncer database."),
+        Setting(.file, "pgbouncer", .section(.pgbouncer), .optional, "PgBouncer's admin console."),
         Setting(.file, "rule", .sections(.rule), .optional, "Where statements go; the first that decides wins."),
         Setting(.file, "default", .section(.defaultRoute), .optional, "Where statements go that no rule decides."),
         Setting(.file, "expect", .sections(.expect), .optional, "A test of the rules, run by every check and reload."),
-        later(.file, "pgbouncer"),
     ]
 
     private static let server: [Setting] = [
@@ -123,6 +123,20 @@ extension Setting {
                 + "behind than `max_lag`: at least one, but with `0%` none. What is beyond that is answered 57P03, later."
         ),
         later(.pool, "mode"),
+    ]
+
+    private static let pgbouncer: [Setting] = [
+        Setting(
+            .pgbouncer, "admin", .connection, .required,
+            "The console's connection string, `dbname=pgbouncer`, without a password, as that of a pool. The user needs to "
+                + "be one of PgBouncer's `stats_users`, or of its `admin_users` for `reconnect`."),
+        Setting(
+            .pgbouncer, "interval", .duration(100...minute), .defaults(.number(second)),
+            "How often the console is asked. A paused database is noticed, and its end, this much later at most."),
+        Setting(
+            .pgbouncer, "reconnect", .boolean, .defaults(.boolean(false)),
+            "Whether RECONNECT may be sent for a pool's database when the server behind it has lost its role, so that "
+                + "PgBouncer lets go of that server at once."),
     ]
 
     private static let rule: [Setting] = [

@@ -11,6 +11,8 @@ package struct Settings: Sendable, Equatable {
     package let listeners: [ListenerSettings]
     /// In the order of the file: the standbys of a cluster are tried in this order.
     package let pools: [PoolSettings]
+    /// Nil when the file has no `[pgbouncer]`.
+    package let pgbouncer: PgBouncerSettings?
     /// In the order of the file: the first matching rule decides.
     package let rules: [RuleSettings]
     package let defaultRoute: DefaultRouteSettings
@@ -102,6 +104,18 @@ package struct PoolSettings: Sendable, Equatable {
 
 package enum PoolRole: String, Sendable, CaseIterable {
     case primary, standby
+}
+
+/// `[pgbouncer]`
+package struct PgBouncerSettings: Sendable, Equatable {
+    /// libpq's keyword form, without a password.
+    package let admin: Located<String>
+    /// From the end of one round of questions to the next.
+    package let intervalMilliseconds: Int
+    /// RECONNECT may be sent.
+    package let reconnect: Bool
+    /// Where `[pgbouncer]` stands.
+    package let position: SourcePosition
 }
 
 /// `[[rule]]`. Matchers AND together, the values of one list OR; an empty list matches everything.

@@ -53,14 +53,15 @@ struct SettingsParser {
         let (values, sections) = reader.read(tables, as: .file, title: "the file", at: start)
         note(values, as: "")
 
-        let server = serverSettings(single(sections, "server"))
+        let server = serverSettings(single(sections, .server, "server"))
         let listeners = listenerSettings(several(sections, "listen"))
         let pools = poolSettings(named(sections, "pool"))
+        let pgbouncer = pgbouncerSettings(sections)
         let rules = ruleSettings(several(sections, "rule"))
-        let defaultRoute = defaultRouteSettings(single(sections, "default"))
+        let defaultRoute = defaultRouteSettings(single(sections, .defaultRoute, "default"))
         let expectations = expectationSettings(several(sections, "expect"))
         return Settings(
-            file: file, server: server, listeners: listeners, pools: pools, rules: rules,
+            file: file, server: server, listeners: listeners, pools: pools, pgbouncer: pgbouncer, rules: rules,
             defaultRoute: defaultRoute,
             // They would fail for the mistakes elsewhere.
             expectations: reader.complaints.isEmpty ? expectations : [], entries: entries)
@@ -71,22 +72,19 @@ struct SettingsParser {
     typealias FileSections = [(setting: Setting, entry: TomlEntry)]
 
     /// `[server]`; when it is missing, an empty one.
-    private mutating func single(_ sections: FileSections, _ name: String) -> SectionValues {
-        let section: Section = name == "server" ? .server : .defaultRoute
-        var title = section.heading
-        var position = SourcePosition(line: 1, column: 1)
-        var entries: [TomlEntry] = []
-        if let entry = sections.first(where: { $0.setting.name == name })?.entry {
-            position = entry.value.position
-            switch entry.value.content {
-            case .table(let given): entries = given
-            case .array: reader.complain("write [\(name)] with one bracket: there is only one", at: position)
-            default:
-                title = "`\(name)`"
-                reader.complain("\(title) takes a table [\(name)], found \(entry.value.kindWithArticle)", at: position)
-            }
+    mutating func single(_ sections: FileSections, _ section: Section, _ name: String) -> SectionValues {
+        guard let entry = sections.first(where: { $0.setting.name == name })?.entry else {
+            return reader.read([], as: section, title: section.heading, at: SourcePosition(line: 1, column: 1)).values
         }
-        return reader.read(entries, as: section, title: title, at: position).values
+        let position = entry.value.position
+        switch entry.value.content {
+        case .table(let entries):
+            return reader.read(entries, as: section, title: section.heading, at: position).values
+        case .array: reader.complain("write [\(name)] with one bracket: there is only one", at: position)
+        default:
+            reader.complain("`\(name)` takes a table [\(name)], found \(entry.value.kindWithArticle)", at: position)
+        }
+        return SectionValues(unreadable: section, position: position)
     }
 
     /// `[[listen]]`, each in its turn.

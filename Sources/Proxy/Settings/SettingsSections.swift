@@ -58,7 +58,7 @@ extension SettingsParser {
                 .map { $0.values.text("cluster")?.value ?? Settings.mainCluster })
         for (name, values) in sections {
             register(name, as: .pool)
-            check(conninfo: values.text("conninfo"))
+            if let conninfo = values.text("conninfo") { check(conninfo, as: "conninfo") }
             let cluster = values.text("cluster") ?? Located(Settings.mainCluster, at: values.position)
             let role = values.optionalWord("role", as: PoolRole.self)
             // Known even when its role is not: one mistake is one complaint.
@@ -134,15 +134,25 @@ extension SettingsParser {
         }
     }
 
-    private mutating func check(conninfo: Located<String>?) {
-        guard let conninfo else { return }
+    private mutating func check(_ conninfo: Located<String>, as name: String) {
         do {
             for problem in try ConnectionString(conninfo.value).problems {
-                reader.complain("`conninfo` \(problem)", at: conninfo.position)
+                reader.complain("`\(name)` \(problem)", at: conninfo.position)
             }
         } catch {
-            reader.complain("`conninfo` \(error.message)", at: conninfo.position)
+            reader.complain("`\(name)` \(error.message)", at: conninfo.position)
         }
+    }
+
+    mutating func pgbouncerSettings(_ sections: FileSections) -> PgBouncerSettings? {
+        guard sections.contains(where: { $0.setting.name == "pgbouncer" }) else { return nil }
+        let values = single(sections, .pgbouncer, "pgbouncer")
+        note(values, as: "pgbouncer")
+        guard let admin = values.text("admin") else { return nil }
+        check(admin, as: "admin")
+        return PgBouncerSettings(
+            admin: admin, intervalMilliseconds: values.number("interval"), reconnect: values.flag("reconnect"),
+            position: values.position)
     }
 
     mutating func defaultRouteSettings(_ values: SectionValues) -> DefaultRouteSettings {
