@@ -30,6 +30,7 @@ let leaves: [Target] = [
     .target(name: "Freshness", path: "Sources/Proxy/Freshness", swiftSettings: house),
     .target(name: "Machines", path: "Sources/Proxy/Machines", swiftSettings: house),
     .target(name: "Telemetry", path: "Sources/Proxy/Telemetry", swiftSettings: house),
+    .target(name: "Bouncer", path: "Sources/Proxy/Bouncer", swiftSettings: house),
     .target(name: "Settings", dependencies: ["CToml"], path: "Sources/Proxy/Settings", swiftSettings: house),
     .target(name: "EventLoop", dependencies: ["CLibEvent"], path: "Sources/Proxy/EventLoop", swiftSettings: house),
     .target(name: "Upstream", dependencies: ["CLibPQ"], path: "Sources/Proxy/Upstream", swiftSettings: house),
@@ -39,7 +40,7 @@ let daemon: [Target] = [
     .target(
         name: "Daemon",
         dependencies: [
-            "Wire", "Routing", "Freshness", "Machines", "Telemetry", "Settings", "EventLoop", "Upstream",
+            "Wire", "Routing", "Freshness", "Machines", "Telemetry", "Settings", "Bouncer", "EventLoop", "Upstream",
             .product(name: "Logging", package: "swift-log"),
         ],
         path: "Sources/Proxy/Daemon", swiftSettings: house),
@@ -87,6 +88,7 @@ let tests: [Target] = [
     .testTarget(name: "MachinesTests", dependencies: ["Machines"], swiftSettings: house),
     .testTarget(name: "TelemetryTests", dependencies: ["Telemetry"], swiftSettings: house),
     .testTarget(name: "SettingsTests", dependencies: ["Settings"], swiftSettings: house),
+    .testTarget(name: "BouncerTests", dependencies: ["Bouncer"], swiftSettings: house),
     .testTarget(name: "EventLoopTests", dependencies: ["EventLoop"], swiftSettings: house),
     .testTarget(name: "UpstreamTests", dependencies: ["Upstream", "TestKit"], swiftSettings: house),
     .testTarget(

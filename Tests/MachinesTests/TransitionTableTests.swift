@@ -10,6 +10,7 @@ struct TransitionTableTests {
     @Test func server() { ServerTable.check() }
     @Test func cancel() { CancelTable.check() }
     @Test func drain() { DrainTable.check() }
+    @Test func console() { ConsoleTable.check() }
 
     @Test func statesDiffer() {
         TransactionTable.checkStatesDiffer()
@@ -29,6 +30,7 @@ struct TransitionTableTests {
         #expect(try packageEvents(ofSourceFile: "PoolMachine") == PoolTable.functions.union(["next"]))
         #expect(try packageEvents(ofSourceFile: "ServerMachine") == ServerTable.functions.union(CancelTable.functions))
         #expect(try packageEvents(ofSourceFile: "DrainMachine") == DrainTable.functions)
+        #expect(try packageEvents(ofSourceFile: "ConsoleMachine") == ConsoleTable.functions)
     }
 
     @Test(arguments: TransactionTable.traps)
@@ -70,6 +72,13 @@ struct TransitionTableTests {
     func cancelTraps(_ pair: TransitionPair<CancelTable>) async {
         await #expect(processExitsWith: .failure) { [pair = pair as TransitionPair<CancelTable>] in
             CancelTable.misuse(pair)
+        }
+    }
+
+    @Test(arguments: ConsoleTable.traps)
+    func consoleTraps(_ pair: TransitionPair<ConsoleTable>) async {
+        await #expect(processExitsWith: .failure) { [pair = pair as TransitionPair<ConsoleTable>] in
+            ConsoleTable.misuse(pair)
         }
     }
 }

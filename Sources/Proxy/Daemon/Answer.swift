@@ -29,6 +29,8 @@ enum Answer {
     case notForwarded(String)
     case timedOutWaiting(pool: String)
     case timedOutHeld(pool: String, HoldReason)
+    /// What its console says leaves the request no chance.
+    case refusedByPgBouncer(pool: String, String)
     case timedOut(effect: Outcome.Effect)
     case cancelledBeforeRunning
     case draining
@@ -59,7 +61,7 @@ enum Answer {
         case .abortedTransaction, .commitOfFailedTransaction: "25P02"
         case .queueFull, .waitedTooLong, .tooManyClients: "53300"
         case .spillExhausted, .freshnessUnavailable, .roleLost: "57P03"
-        case .poolDown, .notForwarded: "57P03"
+        case .poolDown, .notForwarded, .refusedByPgBouncer: "57P03"
         case .timedOutWaiting, .timedOutHeld, .cancelledBeforeRunning: "57014"
         case .timedOut(let effect): Outcome.retryAfterLoss(stage: .sent, effect: effect) == .unknown ? "08007" : "57014"
         case .draining: "57P01"
@@ -73,9 +75,7 @@ enum Answer {
         switch self {
         case .roleLost: .now
         case .spillExhausted, .freshnessUnavailable, .queueFull, .waitedTooLong, .poolDown, .notForwarded,
-            .timedOutWaiting,
-            .timedOutHeld,
-            .cancelledBeforeRunning, .draining, .tooManyClients:
+            .timedOutWaiting, .timedOutHeld, .refusedByPgBouncer, .cancelledBeforeRunning, .draining, .tooManyClients:
             .later
         case .timedOut(let effect):
             switch Outcome.retryAfterLoss(stage: .sent, effect: effect) {
@@ -93,7 +93,9 @@ enum Answer {
         switch self {
         case .queueFull, .waitedTooLong, .timedOutWaiting: 100
         case .spillExhausted: 100
-        case .freshnessUnavailable, .poolDown, .notForwarded, .timedOutHeld, .draining, .tooManyClients: 1000
+        case .freshnessUnavailable, .poolDown, .notForwarded, .timedOutHeld, .refusedByPgBouncer, .draining,
+            .tooManyClients:
+            1000
         default: nil
         }
     }
@@ -102,7 +104,7 @@ enum Answer {
     var source: StaticString {
         switch self {
         case .spillExhausted, .freshnessUnavailable, .roleLost, .queueFull, .waitedTooLong, .poolDown, .notForwarded,
-            .timedOutWaiting, .timedOutHeld, .timedOut, .lost:
+            .timedOutWaiting, .timedOutHeld, .refusedByPgBouncer, .timedOut, .lost:
             "pool"
         default: "router"
         }
@@ -113,7 +115,7 @@ enum Answer {
         switch self {
         case .queueFull, .waitedTooLong, .draining, .tooManyClients: .shed
         case .spillExhausted: .shed
-        case .freshnessUnavailable, .roleLost, .poolDown, .notForwarded: .unavailable
+        case .freshnessUnavailable, .roleLost, .poolDown, .notForwarded, .refusedByPgBouncer: .unavailable
         case .timedOutWaiting, .timedOutHeld: .timeout
         case .timedOut(let effect):
             Outcome.retryAfterLoss(stage: .sent, effect: effect) == .unknown ? .unknown : .timeout
@@ -126,7 +128,7 @@ enum Answer {
     /// No server of the pool could be had: another pool's may.
     var meansNoStandby: Bool {
         switch self {
-        case .poolDown: true
+        case .poolDown, .refusedByPgBouncer: true
         default: false
         }
     }
@@ -171,6 +173,7 @@ enum Answer {
             "the deadline passed while waiting for pool \"\(pool)\": the statement did not run"
         case .timedOutHeld(let pool, let reason):
             "the deadline passed while pool \"\(pool)\" was held, because \(reason.words): the statement did not run"
+        case .refusedByPgBouncer(let pool, let words): "pool \"\(pool)\" cannot serve this now: \(words)"
         case .timedOut: "the deadline passed, and no answer to the cancel came in time"
         case .cancelledBeforeRunning: "cancelled before it ran"
         case .draining: "the daemon is draining: connect again"

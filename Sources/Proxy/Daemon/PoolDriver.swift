@@ -1,3 +1,4 @@
+import Bouncer
 import EventLoop
 import Freshness
 import Logging
@@ -21,6 +22,8 @@ final class PoolDriver {
     let telemetry: PoolTelemetry
     /// While there is any, requests wait within their own deadlines.
     private(set) var holdReasons: Set<HoldReason> = []
+    /// What its PgBouncer's console says of its database.
+    private var standing = BouncerStanding()
     /// Ends waiting at the earliest deadline of those that wait.
     private var queueTimer: DeadlineTimer?
     /// When that timer fires: not later than the earliest deadline in the queue.
@@ -106,6 +109,12 @@ final class PoolDriver {
         exchange.pool = self
         exchange.submittedAt = now
         exchange.stage = .waiting
+        // In a pool that is held it waits here.
+        let mayWait = machine.isHeld ? UInt64.max : exchange.deadline - min(now, exchange.deadline)
+        if let words = standing.refusal(hasConnections: isUsable, mayWait: mayWait) {
+            exchange.refused(.refusedByPgBouncer(pool: name, words))
+            return
+        }
         switch machine.requestArrived(exchange.number, deadline: waitUntil, now: now) {
         case .start(let server):
             servers[server].start(exchange)
@@ -124,17 +133,12 @@ final class PoolDriver {
         machine.requestAbandoned(exchange.number)
     }
 
-    /// The daemon drains: what was not sent is not sent any more.
-    func refuseWaiting() {
+    /// What was not sent is not sent any more.
+    func refuseWaiting(_ answer: Answer) {
         for number in machine.takeAllWaiting() {
             let exchange = worker.exchanges[number]
-            exchange.refused(.draining)
+            exchange.refused(answer)
         }
-    }
-
-    /// Reads that wait for a connection go where one may be had.
-    func sendWaitingElsewhere() {
-        for number in machine.takeAllWaiting() { worker.exchanges[number].refused(.poolDown(pool: name)) }
     }
 
     /// An idle connection for a question of the daemon's own, also while the pool is held.
@@ -184,6 +188,15 @@ final class PoolDriver {
         guard holdReasons.isEmpty else { return }
         for start in machine.release() { servers[start.server].start(worker.exchanges[start.request]) }
         openWanted()
+    }
+
+    /// PgBouncer's console was asked, or does not answer any more.
+    func adopt(_ standing: BouncerStanding) {
+        self.standing = standing
+        if standing.isPaused { hold(.paused) } else { release(.paused) }
+        if !isUsable, let words = standing.connectionRefusal {
+            refuseWaiting(.refusedByPgBouncer(pool: name, words))
+        }
     }
 
     /// The reasons that hold it, in one word; empty when none does.

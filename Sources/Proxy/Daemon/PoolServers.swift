@@ -126,7 +126,7 @@ extension PoolDriver {
             if !isProbing {
                 isProbing = true
                 log.warning("standbys_unavailable")
-                sendWaitingElsewhere()
+                refuseWaiting(.poolDown(pool: name))
             }
             return scheduleProbe()
         }

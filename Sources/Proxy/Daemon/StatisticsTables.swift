@@ -26,8 +26,11 @@ extension Worker {
                     pools: pools.map { $0.statistics() } + [unrouted.snapshot()], rules: ruleStatistics()))
         case "statements": return answer(.statements(statements.statistics()))
         case "learned": return answer(.learned(judge.learned.entries.map(LearnedStatistics.init)))
-        case "nodes", "pgbouncer": return .notInThisVersion
-        default: return .unknown("STATS takes pools, rules, statements, learned, clients, settings or counters")
+        case "pgbouncer":
+            return answer(.pgbouncer(snapshot.settings.pgbouncer == nil ? [] : console.statistics()))
+        case "nodes": return .notInThisVersion
+        default:
+            return .unknown("STATS takes pools, rules, statements, learned, clients, pgbouncer, settings or counters")
         }
     }
 

@@ -23,6 +23,7 @@ final class Worker {
     private(set) var pools: [PoolDriver] = []
     /// By their index in RuleSet.clusters.
     private(set) var clusters: [ClusterDriver] = []
+    private(set) lazy var console = ConsoleDriver(worker: self, settings: snapshot.settings.pgbouncer)
     private var clients: [UInt64: ClientDriver] = [:]
     private var listeners: [Listener] = []
     private(set) var contexts: [ListenerContext] = []
@@ -91,6 +92,7 @@ final class Worker {
     /// - Parameter requiresReady: end with 69 when no pool has a connection after the longest connect timeout.
     func run(requiresReady: Bool) {
         for pool in pools { pool.warmUp() }
+        console.start()
         if requiresReady {
             let longest = snapshot.settings.pools.map(\.connectTimeoutMilliseconds).max() ?? 0
             let timer = DeadlineTimer(loop: loop) { [unowned self] in
@@ -254,6 +256,7 @@ final class Worker {
         judge.replaceRules(by: next.rules)
         judge.limitCache(toBytes: settings.server.statementCacheBytes)
         for (pool, settings) in zip(pools, settings.pools) { pool.adopt(settings) }
+        console.adopt(settings.pgbouncer)
         drain.timeout = UInt64(settings.server.drainTimeoutMilliseconds) * 1_000_000
         counters.add(.reloads)
         counters.set(.reloadSuccessful, to: 1)
@@ -302,7 +305,7 @@ final class Worker {
             log.notice("draining", metadata: ["clients": "\(clients.count)"])
             drainTimer?.set(at: until)
             closeListeners()
-            for pool in pools { pool.refuseWaiting() }
+            for pool in pools { pool.refuseWaiting(.draining) }
             for client in allClients { client.drain() }
         case .exitDrained:
             log.notice("drained")
@@ -332,6 +335,7 @@ final class Worker {
     }
 
     private func stop() {
+        console.close()
         for pool in pools { pool.close() }
         loop.stop()
     }

@@ -133,6 +133,7 @@ package struct PoolMachine: Equatable {
 
     /// What is sent now would only wait, or fail, behind the connections: until `release` no request gets one. Requests
     /// wait within the queue's limit, connections that fall idle park, and one is opened only when there is none.
+    ///
     /// - Parameter deadline: until when a request that waits already does so from now on.
     package mutating func hold(until deadline: (UInt64) -> UInt64) {
         isHeld = true
@@ -147,8 +148,9 @@ package struct PoolMachine: Equatable {
         return server
     }
 
-    /// - Returns: the first that waited, as many as there are idle connections. `connectDue` opens connections for the
-    ///   others.
+    /// Ends `hold`. `connectDue` opens connections for those that still wait.
+    ///
+    /// - Returns: the first that waited, as many as there are idle connections.
     package mutating func release() -> [Start] {
         isHeld = false
         var starts: [Start] = []

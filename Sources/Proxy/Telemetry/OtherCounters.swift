@@ -3,6 +3,7 @@
     case reloads, reloadsFailed, reloadSuccessful
     case statementCacheHits, statementCacheMisses, statementCacheEvictions, statementCacheEntries, statementCacheBytes
     case logLinesDropped
+    case pgbouncerKnown, pgbouncerRounds, pgbouncerFailures, pgbouncerReconnects
 
     package static var scope: String? { nil }
     @inlinable package var index: Int { rawValue }
@@ -23,6 +24,13 @@
         (.statementCacheEntries, .init("statement_cache_entries", .gauge, "Verdicts known now.")),
         (.statementCacheBytes, .init("statement_cache_bytes", .gauge, "Memory that they take.")),
         (.logLinesDropped, .init("log_lines_dropped_total", .counter, "Log lines that could not be written.")),
+        (.pgbouncerKnown, .init("pgbouncer_known", .gauge, "1 while PgBouncer's console answers.")),
+        (.pgbouncerRounds, .init("pgbouncer_rounds_total", .counter, "Rounds of questions that the console answered.")),
+        (
+            .pgbouncerFailures,
+            .init("pgbouncer_failures_total", .counter, "Console connections that failed or did not answer in time.")
+        ),
+        (.pgbouncerReconnects, .init("pgbouncer_reconnects_total", .counter, "RECONNECT commands that it took.")),
     ]
 }
 
