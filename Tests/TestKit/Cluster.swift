@@ -59,7 +59,7 @@ package final class Cluster: Sendable {
         Watchdog.shared.forget(.cluster, folder)
     }
 
-    private static var script: String { "\(Workplace.root)/deploy/cluster" }
+    static var script: String { "\(Workplace.root)/deploy/cluster" }
 
     /// A line of `deploy/cluster env`.
     package func variable(_ name: String) throws -> String {
@@ -84,6 +84,14 @@ package final class Cluster: Sendable {
         case .standby2: try variable("STANDBY_2")
         case .pgbouncer: try console
         }
+    }
+
+    /// Where a server listens, as receipts name it: `127.0.0.11:5433`.
+    package func address(_ node: Node) throws -> String {
+        guard let found = try direct(node).firstMatch(of: /host=([^ ]+) port=([0-9]+)/) else {
+            throw TestFailure("no host and port of \(node.rawValue)")
+        }
+        return "\(found.1):\(found.2)"
     }
 
     // MARK: SQL beside the daemon
@@ -143,11 +151,16 @@ package final class Cluster: Sendable {
         return number
     }
 
-    /// Waits until both standbys have replayed all that the primary has written. Longer than a read on a standby may
-    /// hold up replay (max_standby_streaming_delay, 30 s): another test's read may be at it.
-    package func waitForReplay() throws {
-        let written = try value("SELECT pg_current_wal_flush_lsn()")
-        for node in [Node.standby1, .standby2] {
+    /// Waits until standbys have replayed all that the primary has written. Longer than a read on a standby may hold up
+    /// replay (max_standby_streaming_delay, 30 s): another test's read may be at it.
+    ///
+    /// - Parameters:
+    ///   - standbys: who has to follow; both standbys of a cluster as it was made.
+    ///   - primary: whose position counts.
+    /// - Throws: `TestFailure` when one does not get there.
+    package func waitForReplay(on standbys: [Node] = [.standby1, .standby2], of primary: Node = .primary) throws {
+        let written = try value("SELECT pg_current_wal_flush_lsn()", on: primary)
+        for node in standbys {
             try eventually("replay on \(node.rawValue)", within: .seconds(45)) {
                 try value("SELECT pg_last_wal_replay_lsn() >= '\(written)'", on: node) == "t"
             }
@@ -163,12 +176,17 @@ package final class Cluster: Sendable {
     // MARK: Injuries
 
     package func stop(_ node: Node, _ mode: StopMode = .fast) throws {
-        let result = try run(Cluster.script, ["stop", folder, node.rawValue, mode.rawValue], within: .seconds(60))
-        guard result.code == 0 else { throw TestFailure("stop \(node.rawValue): \(result.errorOutput)") }
+        try command("stop", node.rawValue, mode.rawValue)
     }
 
     package func start(_ node: Node) throws {
-        let result = try run(Cluster.script, ["start", folder, node.rawValue], within: .seconds(60))
-        guard result.code == 0 else { throw TestFailure("start \(node.rawValue): \(result.errorOutput)") }
+        try command("start", node.rawValue)
+    }
+
+    func command(_ name: String, _ arguments: String...) throws { try command(name, arguments) }
+
+    func command(_ name: String, _ arguments: [String]) throws {
+        let result = try run(Cluster.script, [name, folder] + arguments, within: .seconds(60))
+        guard result.code == 0 else { throw TestFailure("\(name) \(arguments): \(result.errorOutput)") }
     }
 }
