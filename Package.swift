@@ -101,13 +101,15 @@ let tests: [Target] = [
     .testTarget(name: "AppTests", dependencies: ["PointsmanClient", "TestKit", "pointsman"], swiftSettings: house),
 ]
 
-// MARK: The load generators of deploy/bench: an executable, not a test.
+// MARK: The load generators of deploy/bench and deploy/freshness: executables, not tests.
 
 let bench: [Target] = [
     .systemLibrary(name: "CEpoll", path: "Tests/Bench/CEpoll"),
     .executableTarget(
         name: "Bench", dependencies: ["CEpoll", "CLibPQ", "Routing"], path: "Tests/Bench",
         exclude: ["CEpoll", "allocations.c"], swiftSettings: house),
+    .executableTarget(
+        name: "Freshness", dependencies: ["TestKit"], path: "Tests/Freshness", swiftSettings: house),
 ]
 
 // MARK: The fuzz target of deploy/fuzz, which sets POINTSMAN_FUZZ and the sanitizers' flags: no part of a plain build.

@@ -113,4 +113,15 @@ package final class DaemonProcess: Sendable {
         }
         return number
     }
+
+    /// The sum of a counter of `STATS counters` over all its label sets that hold these labels, `result=failed`.
+    ///
+    /// - Throws: `TestFailure` when there is none.
+    package func counted(_ name: String, _ labels: String = "") throws -> Int {
+        let rows = try stats("counters").filter {
+            $0["counter"] == name && (labels.isEmpty || $0["labels"]?.contains(labels) == true)
+        }
+        guard !rows.isEmpty else { throw TestFailure("no counter \(name) \(labels)") }
+        return rows.reduce(0) { $0 + (Int($1["value"] ?? "") ?? 0) }
+    }
 }

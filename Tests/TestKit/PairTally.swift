@@ -1,0 +1,71 @@
+/// What pairs of a write and a read of it came to.
+package struct PairTally: Sendable {
+    /// Pairs whose read was answered with a row, by kind.
+    package internal(set) var pairs: [PairKind: Int] = [:]
+    /// Reads that did not see the write of their pair.
+    package internal(set) var stale = 0
+    /// The first of them in words.
+    package internal(set) var staleExamples: [String] = []
+    /// Answered reads by pool, as their receipts say.
+    package internal(set) var pools: [String: Int] = [:]
+    /// Answered reads by server, for those whose receipts name one.
+    package internal(set) var nodes: [String: Int] = [:]
+    /// Answered reads that were run again, by `rerun=`.
+    package internal(set) var reruns: [String: Int] = [:]
+    /// Requests that failed, such as `write 57P03 later`.
+    package internal(set) var failures: [String: Int] = [:]
+    /// Writes that succeeded and asked for a token, but got none.
+    package internal(set) var withoutToken = 0
+    /// How long answered reads took, in microseconds, as their clients saw it.
+    package internal(set) var latencies: [UInt32] = []
+
+    package init() {}
+
+    package var total: Int { pairs.values.reduce(0, +) }
+
+    /// Answered reads that a pool of this name served.
+    package func served(by pool: String) -> Int { pools[pool] ?? 0 }
+
+    /// Answered reads whose receipts name this server of a cluster.
+    package func served(by node: Cluster.Node, of cluster: Cluster) throws -> Int {
+        let address = try cluster.address(node)
+        return nodes[address] ?? 0
+    }
+
+    /// In milliseconds; `share` is 0.5 for the median.
+    package func latency(at share: Double) -> Double {
+        guard !latencies.isEmpty else { return 0 }
+        let sorted = latencies.sorted()
+        return Double(sorted[min(sorted.count - 1, Int(Double(sorted.count) * share))]) / 1000
+    }
+
+    package mutating func add(_ other: PairTally) {
+        pairs.merge(other.pairs, uniquingKeysWith: +)
+        stale += other.stale
+        staleExamples = Array((staleExamples + other.staleExamples).prefix(5))
+        pools.merge(other.pools, uniquingKeysWith: +)
+        nodes.merge(other.nodes, uniquingKeysWith: +)
+        reruns.merge(other.reruns, uniquingKeysWith: +)
+        failures.merge(other.failures, uniquingKeysWith: +)
+        withoutToken += other.withoutToken
+        latencies += other.latencies
+    }
+}
+
+/// How a read is told what it must see.
+package enum PairKind: String, Sendable, CaseIterable {
+    /// An autocommit write with `@token`; `@after` on another connection, of any daemon.
+    case token
+    /// The same with a write inside BEGIN and COMMIT.
+    case transaction
+    /// As `token`, but the read comes a while later: standbys may have got there, or be about to.
+    case late
+    /// Write and read on one connection, without a word about it; half of them sent together.
+    case ownWrite
+    /// `@session` on two connections of one daemon.
+    case session
+    /// The read is the first statement of `BEGIN @ro @after`.
+    case readOnly
+    /// The read is the first statement of `BEGIN @ro @iso=rr @after`.
+    case repeatableRead
+}
