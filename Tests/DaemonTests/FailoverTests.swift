@@ -1,0 +1,171 @@
+import Foundation
+import TestKit
+import Testing
+
+/// Servers that change their roles. Each test has a cluster of its own, which ends as another one.
+@Suite(.serialized, .onOwnThreads, .timeLimit(.minutes(6)))
+struct FailoverTests {
+    /// The promoted standby has all that was acknowledged: the primary waited for it with every commit.
+    private func commitOnBoth(_ cluster: Cluster, _ standby: Cluster.Node) throws {
+        try cluster.configure("synchronous_standby_names = '\"\(standby.rawValue)\"'", on: .primary)
+        try eventually("\(standby.rawValue) is synchronous") {
+            try cluster.value(
+                "SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync' AND state = 'streaming'") == "1"
+        }
+    }
+
+    /// The primary dies under writers, a standby takes its place, PgBouncer is told.
+    @Test(arguments: [Cluster.StopMode.fast, .kill])
+    func aStandbyIsPromotedUnderWriters(_ mode: Cluster.StopMode) throws {
+        let cluster = try Cluster()
+        try commitOnBoth(cluster, .standby1)
+        let daemon = try DaemonProcess(try DaemonSettings(cluster))
+        let ledger = try WriteLedger(cluster, daemon)
+        try cluster.stop(.primary, mode)
+        try cluster.promote(.standby1)
+        try cluster.follow(.standby2, .standby1)
+        try cluster.point(.readWrite, to: .standby1)
+        try cluster.point(.readOnly, to: .standby2)
+        let back = try elapsed { try ledger.awaitWrites(20) }
+        #expect(back < .seconds(8), "\(back)")
+        try ledger.awaitWrites(100)
+        let account = try ledger.stop()
+        try expectTruth(account, ledger.table, cluster, on: .standby1)
+        #expect(account.failures(of: "read").isEmpty, "\(account.report)")
+        // The daemon has noticed: who asks for it reads at the new primary, on its timeline.
+        let client = try daemon.client()
+        let token = try client.run("INSERT INTO \(ledger.table) VALUES (0)", options: "@token")["token"]
+        #expect(token?.hasPrefix("2.") == true, "\(token ?? "no token")")
+        #expect(
+            try daemon.client().run("SELECT host(inet_server_addr())", options: "@lag=0").value == "127.0.0.11")
+    }
+
+    private func expectTruth(
+        _ account: WriteLedger.Account, _ table: String, _ cluster: Cluster, on node: Cluster.Node
+    ) throws {
+        try eventually("no write is under way any more") {
+            let idle = try cluster.sessions("idle", "INSERT INTO \(table)%", on: node)
+            return try cluster.sessions("%", "INSERT INTO \(table)%", on: node) == idle
+        }
+        let keys = try cluster.sql("SELECT key FROM msgsvr.\(table)", on: node).compactMap { Int($0[0]) }
+        let contradictions = account.contradictions(keys)
+        #expect(contradictions.isEmpty, "\(contradictions)\n\(account.report)")
+        #expect(account.acknowledged.count > 100)
+        #expect(account.slowestWrite < .seconds(20), "\(account.slowestWrite)")
+    }
+
+    /// The old primary comes back as a standby at its old address, and PgBouncer still takes it for the primary: writes
+    /// are held and then refused, and nobody who asked for freshness reads there.
+    @Test func aDemotedPrimaryBehindTheWritePool() throws {
+        let cluster = try Cluster()
+        var settings = try DaemonSettings(cluster)
+        settings.primary[2] = "queue_timeout = \"1s\""
+        settings.standby[2] = "queue_timeout = \"1s\""
+        let daemon = try DaemonProcess(settings)
+        let table = Workplace.uniqueTable()
+        try cluster.makeTables("CREATE TABLE \(table)(id int)")
+        let writer = try daemon.client()
+        let early = try #require(try writer.run("INSERT INTO \(table) VALUES (1)", options: "@token")["token"])
+        try cluster.waitForReplay()
+        try cluster.stop(.primary, .fast)
+        try cluster.promote(.standby1)
+        try cluster.follow(.standby2, .standby1)
+        try cluster.follow(.primary, .standby1)
+        try cluster.point(.readOnly, to: .standby2)
+        // What is written from now on, the old primary has not.
+        for node in [Cluster.Node.primary, .standby2] { try cluster.pauseReplay(node) }
+        try cluster.sql("INSERT INTO msgsvr.\(table) VALUES (2)", on: .standby1)
+        try eventually("the write pool leads to a standby") {
+            try cluster.sql("SELECT pg_is_in_recovery()", at: cluster.readWrite) == [["t"]]
+        }
+        for options in ["@lag=0", "@after=\(early)", "@lag=100", "@route=primary"] {
+            let client = try daemon.client()
+            for _ in 0..<5 {
+                let took = try elapsed {
+                    let answer = try client.query("SELECT count(*) FROM \(table)", options: "\(options) @timeout=2000")
+                    if answer.problem == nil {
+                        // From where the write is: nobody else can know that it is not too old.
+                        #expect(try answer.value == "2", "\(options): \(answer.attributes)")
+                    } else {
+                        #expect(answer.sqlstate == "57P03", "\(options): \(answer)")
+                    }
+                }
+                #expect(took < .seconds(6), "\(options): \(took)")
+            }
+        }
+        // Its own writes are a wish of the same kind.
+        let own = try writer.query("SELECT count(*) FROM \(table)", options: "@timeout=2000")
+        #expect(try own.sqlstate == "57P03" || own.value == "2", "\(own)")
+        let refused = try writer.query("INSERT INTO \(table) VALUES (3)", options: "@timeout=2000")
+        #expect(refused.sqlstate == "57P03" && [.now, .later].contains(refused.problem?.retry), "\(refused)")
+        // Who asks for nothing is served.
+        #expect(try daemon.client().run("SELECT count(*) FROM \(table)").value == "1")
+        // PgBouncer is told: it goes on.
+        try cluster.point(.readWrite, to: .standby1)
+        try eventually("writes work again", within: .seconds(10)) {
+            try writer.query("INSERT INTO \(table) VALUES (4)", options: "@timeout=2000").problem == nil
+        }
+        #expect(try writer.run("SELECT count(*) FROM \(table)", options: "@after=\(early)").value == "3")
+        #expect(try cluster.sql("SELECT id FROM msgsvr.\(table) WHERE id = 3", on: .standby1).isEmpty)
+    }
+
+    /// What waits for a primary gets one that is promoted within its deadline.
+    @Test func heldWritesAreReleased() throws {
+        let cluster = try Cluster()
+        var settings = try DaemonSettings(cluster)
+        settings.primary[2] = "queue_timeout = \"20s\""
+        let daemon = try DaemonProcess(settings)
+        let table = Workplace.uniqueTable()
+        try cluster.makeTables("CREATE TABLE \(table)(id int)")
+        try daemon.client().run("INSERT INTO \(table) VALUES (0)")
+        try cluster.waitForReplay()
+        // A standby answers in the primary's place: by 25006 the daemon learns that the role has moved.
+        try cluster.stop(.primary, .fast)
+        try cluster.point(.readWrite, to: .standby1)
+        try eventually("the write pool leads to a standby") {
+            try cluster.sql("SELECT pg_is_in_recovery()", at: cluster.readWrite) == [["t"]]
+        }
+        let waiting = try (1...8).map { number in
+            let client = try daemon.client()
+            try client.send("Q w @timeout=20000 INSERT INTO \(table) VALUES (\(number))\n")
+            return client
+        }
+        #expect(!waiting[0].hasInput(within: .milliseconds(700)))
+        try cluster.promote(.standby1)
+        for (index, client) in waiting.enumerated() {
+            let answer = try client.answer(to: "w")
+            #expect(answer.count == 1, "\(index + 1): \(answer)")
+        }
+        let kept = try cluster.sql("SELECT id FROM msgsvr.\(table) ORDER BY id", on: .standby1).map { $0[0] }
+        #expect(kept == (0...8).map(String.init))
+    }
+
+    /// A primary behind the standby pool: it serves reads, and writes nothing for them.
+    @Test func aPromotedStandbyStaysInTheStandbyPool() throws {
+        let cluster = try Cluster()
+        let daemon = try DaemonProcess(try DaemonSettings(cluster))
+        let table = Workplace.uniqueTable()
+        try cluster.makeTables(
+            """
+            CREATE TABLE \(table)(id int);
+            CREATE FUNCTION \(table)_w() RETURNS int LANGUAGE sql AS 'INSERT INTO \(table) VALUES (9) RETURNING id'
+            """)
+        try cluster.promote(.standby1)
+        try cluster.point(.readOnly, to: .standby1)
+        let client = try daemon.client()
+        try eventually("a primary serves the standby pool") {
+            let answer = try client.run("SELECT pg_is_in_recovery()")
+            return try answer.value == "f" && answer["pool"] == "standby"
+        }
+        // Two primaries: what calls a writing function writes at the one behind the write pool, or nowhere.
+        _ = try client.query("SELECT \(table)_w()")
+        #expect(try cluster.value("SELECT count(*) FROM msgsvr.\(table)", on: .standby1) == "0")
+        // Its positions say nothing about the other one's writes.
+        let token = try #require(try daemon.client().run("INSERT INTO \(table) VALUES (1)", options: "@token")["token"])
+        for _ in 0..<20 {
+            let answer = try daemon.client().run(
+                "SELECT count(*) FROM \(table) WHERE id = 1", options: "@after=\(token)")
+            #expect(try answer.value == "1", "\(answer.attributes)")
+        }
+    }
+}
