@@ -109,7 +109,7 @@ let bench: [Target] = [
         name: "Bench", dependencies: ["CEpoll", "CLibPQ", "Routing"], path: "Tests/Bench",
         exclude: ["CEpoll", "allocations.c"], swiftSettings: house),
     .executableTarget(
-        name: "Freshness", dependencies: ["TestKit"], path: "Tests/Freshness", swiftSettings: house),
+        name: "FreshnessProof", dependencies: ["TestKit"], path: "Tests/FreshnessProof", swiftSettings: house),
 ]
 
 // MARK: The fuzz target of deploy/fuzz, which sets POINTSMAN_FUZZ and the sanitizers' flags: no part of a plain build.
