@@ -84,8 +84,9 @@ struct FailoverTests {
                 let took = try elapsed {
                     let answer = try client.query("SELECT count(*) FROM \(table)", options: "\(options) @timeout=2000")
                     if answer.problem == nil {
-                        // From where the write is: nobody else can know that it is not too old.
-                        #expect(try answer.value == "2", "\(options): \(answer.attributes)")
+                        // From where the write is: nobody else can know that it is not too old. The token is older than it.
+                        let isOld = try options.hasPrefix("@after") && answer.value == "1"
+                        #expect(try isOld || answer.value == "2", "\(options): \(answer.attributes)")
                     } else {
                         #expect(answer.sqlstate == "57P03", "\(options): \(answer)")
                     }
@@ -95,7 +96,7 @@ struct FailoverTests {
         }
         // Its own writes are a wish of the same kind.
         let own = try writer.query("SELECT count(*) FROM \(table)", options: "@timeout=2000")
-        #expect(try own.sqlstate == "57P03" || own.value == "2", "\(own)")
+        #expect(try own.sqlstate == "57P03" || ["1", "2"].contains(own.value), "\(own)")
         let refused = try writer.query("INSERT INTO \(table) VALUES (3)", options: "@timeout=2000")
         #expect(refused.sqlstate == "57P03" && [.now, .later].contains(refused.problem?.retry), "\(refused)")
         // Who asks for nothing is served.

@@ -42,6 +42,10 @@ enum Answer {
     case spillExhausted
     /// No server can show that it is as fresh as the request asks.
     case freshnessUnavailable
+    /// A token is of a timeline that the server behind the primary's pool has not reached.
+    case olderTimeline
+    /// The reply to a commit was lost, and the server said that it was not applied.
+    case resolvedAborted
     /// The server behind a primary's pool is none, or not the one that it was.
     case roleLost
 
@@ -60,12 +64,14 @@ enum Answer {
         case .noTransaction: "25P01"
         case .abortedTransaction, .commitOfFailedTransaction: "25P02"
         case .queueFull, .waitedTooLong, .tooManyClients: "53300"
-        case .spillExhausted, .freshnessUnavailable, .roleLost: "57P03"
+        case .spillExhausted, .freshnessUnavailable, .olderTimeline, .roleLost: "57P03"
         case .poolDown, .notForwarded, .refusedByPgBouncer: "57P03"
+        case .timedOutHeld(_, .roleLost): "57P03"
         case .timedOutWaiting, .timedOutHeld, .cancelledBeforeRunning: "57014"
         case .timedOut(let effect): Outcome.retryAfterLoss(stage: .sent, effect: effect) == .unknown ? "08007" : "57014"
         case .draining: "57P01"
         case .lost(let retry, _): Outcome.sqlstateAfterLoss(retry)
+        case .resolvedAborted: "08006"
         case .transactionIdle: "25P03"
         }
     }
@@ -73,8 +79,9 @@ enum Answer {
     /// What the client may do, outside a transaction; inside one, what is retryable is `tx`.
     var retry: Outcome.Retry {
         switch self {
-        case .roleLost: .now
-        case .spillExhausted, .freshnessUnavailable, .queueFull, .waitedTooLong, .poolDown, .notForwarded,
+        case .roleLost, .resolvedAborted: .now
+        case .spillExhausted, .freshnessUnavailable, .olderTimeline, .queueFull, .waitedTooLong, .poolDown,
+            .notForwarded,
             .timedOutWaiting, .timedOutHeld, .refusedByPgBouncer, .cancelledBeforeRunning, .draining, .tooManyClients:
             .later
         case .timedOut(let effect):
@@ -93,7 +100,8 @@ enum Answer {
         switch self {
         case .queueFull, .waitedTooLong, .timedOutWaiting: 100
         case .spillExhausted: 100
-        case .freshnessUnavailable, .poolDown, .notForwarded, .timedOutHeld, .refusedByPgBouncer, .draining,
+        case .freshnessUnavailable, .olderTimeline, .poolDown, .notForwarded, .timedOutHeld, .refusedByPgBouncer,
+            .draining,
             .tooManyClients:
             1000
         default: nil
@@ -103,8 +111,9 @@ enum Answer {
     /// `src`: who says so.
     var source: StaticString {
         switch self {
-        case .spillExhausted, .freshnessUnavailable, .roleLost, .queueFull, .waitedTooLong, .poolDown, .notForwarded,
-            .timedOutWaiting, .timedOutHeld, .refusedByPgBouncer, .timedOut, .lost:
+        case .spillExhausted, .freshnessUnavailable, .olderTimeline, .roleLost, .queueFull, .waitedTooLong, .poolDown,
+            .notForwarded,
+            .timedOutWaiting, .timedOutHeld, .refusedByPgBouncer, .timedOut, .lost, .resolvedAborted:
             "pool"
         default: "router"
         }
@@ -115,7 +124,9 @@ enum Answer {
         switch self {
         case .queueFull, .waitedTooLong, .draining, .tooManyClients: .shed
         case .spillExhausted: .shed
-        case .freshnessUnavailable, .roleLost, .poolDown, .notForwarded, .refusedByPgBouncer: .unavailable
+        case .freshnessUnavailable, .olderTimeline, .roleLost, .resolvedAborted, .poolDown, .notForwarded,
+            .refusedByPgBouncer:
+            .unavailable
         case .timedOutWaiting, .timedOutHeld: .timeout
         case .timedOut(let effect):
             Outcome.retryAfterLoss(stage: .sent, effect: effect) == .unknown ? .unknown : .timeout
@@ -167,6 +178,11 @@ enum Answer {
             "the standbys cannot answer, and reads take as many of the primary's connections as `spill` lets them"
         case .freshnessUnavailable:
             "no server can show that it is as fresh as the request asks: the primary cannot be asked where it stands"
+        case .olderTimeline:
+            "the token is of a timeline that the server behind the primary's pool has not reached: it is a former primary, or the "
+                + "token is none of this cluster's"
+        case .resolvedAborted:
+            "the server connection was lost before the answer came; the server says that nothing was applied"
         case .roleLost: "the server behind the pool is not the primary any more; nothing was changed by the statement"
         case .notForwarded(let words): "PgBouncer did not forward the statement: \(words)"
         case .timedOutWaiting(let pool):

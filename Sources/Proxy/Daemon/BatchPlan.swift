@@ -17,15 +17,24 @@ enum BatchPart: UInt8 {
     case readOnly
     /// The request's deadline, for what follows in an autocommit batch; gone with its Sync.
     case timeout
+    /// The same for one statement of a transaction, and its end.
+    case localTimeout
+    case restoreTimeout
+    /// An autocommit statement whose commit is to be found again when its reply is lost: BEGIN, the id, COMMIT.
+    case begin
+    case identify
+    case commit
+    /// What became of that transaction.
+    case status
     /// COMMIT AND CHAIN behind BEGIN and its check: under REPEATABLE READ the check's own snapshot would be the transaction's.
     case chain
 
-    /// The text: of `fence` $1 is a position, of `timeout` milliseconds.
+    /// The text; `localTimeout` is made anew each time. Of `fence` $1 is a position, of `timeout` milliseconds.
     ///
     /// The functions are PostgreSQL's own by name (pg_catalog), whatever the role's search_path says.
     var sql: StaticString {
         switch self {
-        case .none, .request: preconditionFailure("the request brings its own text")
+        case .none, .request, .localTimeout: preconditionFailure("its text is not the same each time")
         case .check:
             """
             SELECT pg_catalog.pg_last_wal_replay_lsn(), pg_catalog.pg_is_in_recovery(), \
@@ -59,6 +68,23 @@ enum BatchPart: UInt8 {
             """
         case .readOnly: "SELECT pg_catalog.set_config('transaction_read_only', 'on', true)"
         case .timeout: "SELECT pg_catalog.set_config('statement_timeout', $1, true)"
+        case .restoreTimeout: "SET LOCAL statement_timeout TO DEFAULT"
+        case .begin: "BEGIN"
+        case .commit: "COMMIT"
+        case .identify:
+            """
+            SELECT pg_catalog.txid_current_if_assigned(), \
+            pg_catalog.concat_ws(' ', (pg_catalog.pg_control_system()).system_identifier, \
+            pg_catalog.left(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_insert_lsn()), 8), \
+            (SELECT stats_reset FROM pg_catalog.pg_stat_bgwriter))
+            """
+        case .status:
+            """
+            SELECT pg_catalog.txid_status($1::pg_catalog.int8), \
+            pg_catalog.concat_ws(' ', (pg_catalog.pg_control_system()).system_identifier, \
+            pg_catalog.left(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_insert_lsn()), 8), \
+            (SELECT stats_reset FROM pg_catalog.pg_stat_bgwriter))
+            """
         case .chain: "COMMIT AND CHAIN"
         }
     }
@@ -66,9 +92,9 @@ enum BatchPart: UInt8 {
     var isCheck: Bool { self == .check || self == .fence }
 }
 
-/// The statements of one request's batch, in order: at most four.
+/// The statements of one request's batch, in order: at most eight.
 struct BatchPlan: Equatable {
-    private var parts = SIMD4<UInt8>(repeating: 0)
+    private var parts = SIMD8<UInt8>(repeating: 0)
     private(set) var count = 0
 
     mutating func append(_ part: BatchPart) {

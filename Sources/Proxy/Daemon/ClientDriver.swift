@@ -66,6 +66,14 @@ final class ClientDriver {
     var transactionSession: [UInt8] = []
     /// What reads must see of this connection's own writes, where a position behind them is known.
     var ownFloors = OwnFloors()
+    /// The connection that an autocommit statement with `@resolve` has until its COMMIT is answered.
+    var resolving: ServerDriver?
+    /// It goes out when its connection is in order.
+    var commitToSend: Exchange?
+    /// The open transaction was begun with `@resolve`.
+    var transactionResolves = false
+    /// A statement of it set its own statement_timeout.
+    var transactionSetsTimeout = false
     /// The last commit may have been answered before it was flushed.
     var ownCommitMayBeUnflushed = false
     /// Positions of CANCEL requests that found their target, until they are answered.
@@ -319,8 +327,10 @@ final class ClientDriver {
         watch?.cancel()
         timer?.clear()
         Glibc.close(descriptor)
-        let server = pinned
+        let server = pinned ?? resolving
         pinned = nil
+        resolving = nil
+        commitToSend = nil
         let left = active
         active.removeAll()
         for exchange in left { abandon(exchange) }

@@ -26,6 +26,8 @@ final class ClusterDriver {
     unowned let worker: Worker
     private(set) var history = ClusterHistory()
     var sessions = SessionFloors()
+    /// The primary that answered last, as receipts write it.
+    var primaryNode: [UInt8]?
 
     private var waiting: [(exchange: UInt64, since: UInt64)] = []
     private var waitingTimer: DeadlineTimer?
@@ -55,7 +57,6 @@ final class ClusterDriver {
             return false
         case .primary(let isNewEra):
             if isNewEra {
-                sessions = SessionFloors()
                 worker.log.notice(
                     history.era == 1 ? "primary_found" : "primary_changed",
                     metadata: ["cluster": "\(name)", "timeline": "\(history.timeline)", "system": "\(report.system)"])
@@ -72,7 +73,7 @@ final class ClusterDriver {
         exchange.cluster = self
         waiting.append((exchange.number, since))
         watchWaiting()
-        sample()
+        if primary.holdReasons.contains(.roleLost) { failWaiting() } else { sample() }
     }
 
     /// Its client left, or cancelled it.
@@ -90,6 +91,17 @@ final class ClusterDriver {
         for entry in waiting where worker.exchanges[entry.exchange].deadline <= now {
             let exchange = worker.exchanges[entry.exchange]
             abandon(exchange)
+            exchange.client?.positionUnavailable(exchange)
+        }
+        watchWaiting()
+    }
+
+    /// No primary can be asked.
+    private func failWaiting() {
+        let failed = waiting
+        waiting.removeAll(keepingCapacity: true)
+        for entry in failed {
+            let exchange = worker.exchanges[entry.exchange]
             exchange.client?.positionUnavailable(exchange)
         }
         watchWaiting()
@@ -133,16 +145,7 @@ final class ClusterDriver {
     /// The sample came back, or nothing did.
     func sampleEnded(_ report: ClusterHistory.Report?, askedAt: UInt64) {
         isSampling = false
-        guard let report else {
-            let failed = waiting
-            waiting.removeAll(keepingCapacity: true)
-            for entry in failed {
-                let exchange = worker.exchanges[entry.exchange]
-                exchange.client?.positionUnavailable(exchange)
-            }
-            watchWaiting()
-            return
-        }
+        guard let report else { return failWaiting() }
         let served = waiting.filter { $0.since <= askedAt }
         waiting.removeAll { $0.since <= askedAt }
         for entry in served {

@@ -38,8 +38,11 @@ extension ClientDriver {
     private func countStatement(_ statement: Statement, _ exchange: Exchange, _ sqlstate: UnsafeRawBufferPointer?) {
         guard let pool = exchange.pool else { return }
         let microseconds = Int((worker.loop.now &- exchange.receivedAt) / 1000)
+        statement.took(microseconds: microseconds)
+        let isHeldToReading = exchange.isProving || pool.isStandby && exchange.effect == .read
         let counts = StatementCounts(
-            isError: sqlstate != nil, rows: Int(exchange.rowCount), microseconds: microseconds)
+            isError: sqlstate != nil, isProven: isHeldToReading && sqlstate == nil, rows: Int(exchange.rowCount),
+            microseconds: microseconds)
         let pinned = exchange.effect == .inTransaction ? pool : nil
         record(statement, counts, exchange.request, exchange.position, pool, exchange.reason, pinned)
         if exchange.isLogged { logStatement(statement, exchange, microseconds, sqlstate) }

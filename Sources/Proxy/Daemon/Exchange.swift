@@ -22,6 +22,8 @@ final class Exchange {
         case sample
         /// The daemon's own question whether a pool's servers are there, and what they are.
         case probe
+        /// The same in passing, while nothing seems to be wrong: only what it brings counts.
+        case patrol
         /// RELOAD: runs on the main thread, not on a server.
         case reload
     }
@@ -108,10 +110,16 @@ final class Exchange {
     var node: [UInt8]?
     var lag = Lag.notAsked
 
+    // MARK: A commit that can be found again
+
+    var resolution: Resolution?
+
     // MARK: Running again
 
     /// Its answer does not count: the server was behind, or is not what it should be.
     var isDiscarded = false
+    /// A read that runs on the primary to prove that it does not write.
+    var isProving = false
     /// Why it ran more than once.
     var rerun: Rerun.Reason?
     /// How often it was sent.
@@ -171,6 +179,8 @@ final class Exchange {
         report = nil
         node = nil
         lag = .notAsked
+        resolution = nil
+        isProving = false
         rerun = nil
         runs = 0
         isOvertaken = false
@@ -182,6 +192,7 @@ final class Exchange {
     /// Forgets what a server answered: it runs again, or is over.
     func discardAnswer() {
         isDiscarded = false
+        report = nil
         wroteColumns = false
         rowCount = 0
         outcome = nil
@@ -262,7 +273,12 @@ extension Exchange {
         return Outcome.retry(
             afterError: String(decoding: view.sqlstate, as: UTF8.self),
             isFatal: severity == "FATAL" || severity == "PANIC",
-            message: String(decoding: view.message, as: UTF8.self), effect: effect)
+            message: String(decoding: view.message, as: UTF8.self), effect: effectSoFar)
+    }
+
+    /// Before its own COMMIT nothing of a statement with `@resolve` can have been applied.
+    var effectSoFar: Outcome.Effect {
+        commitsItself && resolution?.stage == .identifying ? .read : effect
     }
 
     /// PgBouncer said that it did not forward the statement, and why.

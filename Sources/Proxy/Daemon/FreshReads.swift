@@ -6,6 +6,9 @@ import Wire
 
 /// Reads on their way to a server that is fresh enough, and what is learned of positions on the way.
 extension ClientDriver {
+    /// From here on a read is too dear to run in vain: a standby that is behind is to fail before it.
+    private static let dearMicroseconds = 20_000
+
     /// Where a read goes when its wishes are asked: where the rules say, or to the primary.
     func freshen(
         _ routed: Decision, _ request: Request, _ line: UnsafeRawPointer, decideAgain: (PrimaryNeed) -> Decision
@@ -13,7 +16,7 @@ extension ClientDriver {
         guard let index = routed.pool else { preconditionFailure("a decision is a pool or a refusal") }
         let pool = worker.pools[index]
         var wish = wish(of: request, line, routed.effects, on: pool)
-        guard pool.isStandby else { return (routed, wish) }
+        guard pool.isStandby, !pool.isProving else { return (routed, wish) }
         wish.spill(pool)
         guard case .primary(let need) = wish.way else { return (routed, wish) }
         return (decideAgain(need), wish)
@@ -29,7 +32,8 @@ extension ClientDriver {
         exchange.asksReport = wish.asksReport && !pool.isStandby
         exchange.waitUntil = worker.loop.now &+ wish.patience
         exchange.mayRunAgain = effects.mayRerun != false
-        exchange.isGuarded = effects.isExclusive == true || effects.mayRerun == false
+        let isDear = (exchange.statement?.usualMicroseconds ?? 0) > Self.dearMicroseconds
+        exchange.isGuarded = isDear || effects.isExclusive == true || effects.mayRerun == false
         if let standbys = wish.spillsFrom { exchange.isSpilled = standbys.takeSpill() }
         if pool.isStandby, case .whenPositionKnown(let since) = wish.way {
             pool.clusterDriver.wait(exchange, since: since)
@@ -55,6 +59,12 @@ extension ClientDriver {
         if exchange.outcomeIsSuccess {
             exchange.pool?.telemetry.counters.add(.tokens(.unavailable))
             writeOutcome(of: exchange, insideTransaction: inside)
+        } else if !inside, exchange.effect != .commitsOnTheWay, let pool = exchange.pool,
+            pool.holdReasons.contains(.roleLost), exchange.runs < 2
+        {
+            // The server that refused it was no primary, so it changed nothing: it waits for one that is proved.
+            exchange.discardAnswer()
+            return pool.submit(exchange)
         } else {
             writeError(.roleLost, id: idBytes(of: exchange), insideTransaction: inside, exchange: exchange)
         }

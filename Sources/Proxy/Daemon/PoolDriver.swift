@@ -35,14 +35,18 @@ final class PoolDriver {
     private var lastConnectError = ""
     /// An attempt failed and none has succeeded since.
     private(set) var isDown = false
+    /// Since when.
+    private(set) var downSince: UInt64 = 0
     /// The standbys behind it, as their answers showed them.
     var nodes = StandbyNodes()
     var hasSaidCheckFailed = false
     /// It does not serve, and probes ask until it does.
-    var isProbing = false
+    var isWithoutServer = false
     /// A probe asks whether that is so.
     var isVerifying = false
     var probeTimer: DeadlineTimer?
+    /// Looks after the servers' roles while there is traffic.
+    var patrolTimer: DeadlineTimer?
     /// Reads that only came here because standbys could not answer: at most `spill` of a primary's connections.
     var spilled = 0
 
@@ -64,6 +68,8 @@ final class PoolDriver {
     }
 
     var isStandby: Bool { settings.role.value == .standby }
+    /// Its reads run on the primary, to prove that they do not write.
+    var isProving: Bool { settings.mode == .prove }
     var isUsable: Bool { machine.openCount > 0 }
 
     /// A reload: all but the pool's name, role and cluster may have changed.
@@ -78,6 +84,7 @@ final class PoolDriver {
             leaving += machine.readdressed()
             // The new address's error is news, also in the same words.
             lastConnectError = ""
+            isDown = false
         }
         leaving += machine.resized(to: settings.size, queueLimit: settings.queue)
         for server in leaving { servers[server].retire() }
@@ -108,6 +115,7 @@ final class PoolDriver {
         if !machine.isHeld { waitUntil = min(waitUntil, now &+ UInt64(settings.queueTimeoutMilliseconds) &* 1_000_000) }
         exchange.pool = self
         exchange.submittedAt = now
+        patrol(now: now)
         exchange.stage = .waiting
         // In a pool that is held it waits here.
         let mayWait = machine.isHeld ? UInt64.max : exchange.deadline - min(now, exchange.deadline)
@@ -224,6 +232,7 @@ final class PoolDriver {
 
     func connectFailed(_ server: ServerDriver, error: String) {
         telemetry.counters.add(.connectFailures)
+        if !isDown { downSince = worker.loop.now }
         isDown = true
         if error != lastConnectError {
             log.warning("connect_failed", metadata: ["error": "\(error)"])

@@ -10,6 +10,10 @@ import Upstream
 extension PoolDriver {
     /// How long a probe of standbys may take before reads go elsewhere, in nanoseconds.
     private static let probeTimeout: UInt64 = 150_000_000
+    /// Between looks at the servers of a pool with traffic.
+    private static let patrolInterval: UInt64 = 1_000_000_000
+    /// Reads wait so long for a pool whose connections are made again, in nanoseconds.
+    private static let shortOutage: UInt64 = 1_500_000_000
     /// Between probes of a pool that does not serve.
     private static let probeInterval: UInt64 = 100_000_000
 
@@ -51,11 +55,16 @@ extension PoolDriver {
     }
 
     /// Reads that any standby could answer go elsewhere: none is known to be there.
-    var isUnavailable: Bool { isStandby && (isDown && !isUsable || isProbing) }
+    var isUnavailable: Bool {
+        guard isStandby, clusterDriver.primary.isUsable else { return false }
+        if isWithoutServer { return true }
+        // A PgBouncer that is started again takes its connections one after the other: that is worth a short wait.
+        return isDown && !isUsable && worker.loop.now &- downSince > Self.shortOutage
+    }
 
     /// A read was lost, or PgBouncer had no server for it: is there one at all?
     func standbyFailed() {
-        guard isStandby, !isProbing, !isVerifying, !worker.isEnding else { return }
+        guard isStandby, !isWithoutServer, !isVerifying, !worker.isEnding else { return }
         isVerifying = true
         probe()
     }
@@ -83,17 +92,51 @@ extension PoolDriver {
         return true
     }
 
+    /// A primary was met where standbys should be: what it reads is held to reading.
+    var hasPrimaryBehind: Bool { nodes.nodes.contains { !$0.isInRecovery } }
+
     // MARK: The primary
 
     /// A server of this pool is not the primary, or not the one that it was: nothing is written until one is proved.
     func roleLost() {
         guard !isStandby, !holdReasons.contains(.roleLost), !worker.isEnding else { return }
         hold(.roleLost)
-        isProbing = true
+        worker.console.reconnect(self)
+        isWithoutServer = true
         scheduleProbe()
     }
 
     // MARK: Probes
+
+    /// Where there is traffic the servers are looked at once a second, so that a role that moved is known before a write
+    /// fails by it; an idle pool costs nothing.
+    func patrol(now: UInt64) {
+        if patrolTimer?.isSet == true { return }
+        let timer = patrolTimer ?? DeadlineTimer(loop: worker.loop) { [unowned self] in lookAround() }
+        patrolTimer = timer
+        timer.set(at: now &+ Self.patrolInterval)
+    }
+
+    private func lookAround() {
+        guard !worker.isEnding, holdReasons.isEmpty, !isWithoutServer, !isVerifying, let server = lendServer() else {
+            return
+        }
+        let exchange = question()
+        exchange.kind = .patrol
+        exchange.deadline = worker.loop.now &+ Self.patrolInterval
+        server.start(exchange)
+    }
+
+    private func question() -> Exchange {
+        let exchange = worker.takeExchange()
+        exchange.kind = .probe
+        exchange.pool = self
+        exchange.cluster = clusterDriver
+        exchange.asksReport = !isStandby
+        exchange.receivedAt = worker.loop.now
+        exchange.deadline = worker.loop.now &+ Self.probeTimeout
+        return exchange
+    }
 
     private func scheduleProbe() {
         let timer = probeTimer ?? DeadlineTimer(loop: worker.loop) { [unowned self] in probe() }
@@ -106,32 +149,25 @@ extension PoolDriver {
         guard !worker.isEnding else { return }
         guard let server = lendServer() else {
             // None is idle. Those that run will tell by their own end.
-            if isProbing { scheduleProbe() } else { isVerifying = false }
+            if isWithoutServer { scheduleProbe() } else { isVerifying = false }
             return
         }
-        let exchange = worker.takeExchange()
-        exchange.kind = .probe
-        exchange.pool = self
-        exchange.cluster = clusterDriver
-        exchange.asksReport = !isStandby
-        exchange.receivedAt = worker.loop.now
-        exchange.deadline = worker.loop.now &+ Self.probeTimeout
-        server.start(exchange)
+        server.start(question())
     }
 
     /// The probe came back, was lost, or is overdue (then its connection still has it, and gives it back).
     func probeEnded(_ exchange: Exchange, isAnswered: Bool) {
         isVerifying = false
         guard isAnswered, !exchange.isDiscarded else {
-            if !isProbing {
-                isProbing = true
+            if !isWithoutServer {
+                isWithoutServer = true
                 log.warning("standbys_unavailable")
                 refuseWaiting(.poolDown(pool: name))
             }
             return scheduleProbe()
         }
-        guard isProbing else { return }
-        isProbing = false
+        guard isWithoutServer else { return }
+        isWithoutServer = false
         if isStandby { log.notice("standbys_available") } else { release(.roleLost) }
     }
 }

@@ -31,7 +31,8 @@ extension Exchange {
         var plan = BatchPlan()
         switch kind {
         case .sample: plan.append(.report)
-        case .probe: plan.append(pool.isStandby ? .fence : .report)
+        case .probe, .patrol: plan.append(pool.isStandby ? .fence : .report)
+        case _ where resolution != nil: return resolvingPlan()
         case .query where effect != .inTransaction:
             if let question = question(for: pool, now: now) { plan.append(question) }
             if isHeldToReading(on: pool) { plan.append(.readOnly) }
@@ -44,14 +45,35 @@ extension Exchange {
                 // The transaction that begins again has its snapshot still to take.
                 if request.options.isRepeatableRead { plan.append(.chain) }
             }
+        case .query where hasServerTimeout:
+            plan.append(.localTimeout)
+            plan.append(.request)
+            plan.append(.restoreTimeout)
         case .query, .commit, .rollback, .cleanup, .reload: plan.append(.request)
         }
         return plan
     }
 
-    /// Its client said that it does not write, and the server would let it.
+    private func resolvingPlan() -> BatchPlan {
+        var plan = BatchPlan()
+        switch resolution?.stage {
+        case .identifying:
+            if kind.isQuery {
+                plan.append(.begin)
+                if hasServerTimeout { plan.append(.timeout) }
+                plan.append(.request)
+            }
+            plan.append(.identify)
+        case .committing: plan.append(kind.isQuery ? .commit : .request)
+        case .asking, nil: plan.append(.status)
+        }
+        return plan
+    }
+
+    /// It must not write, and the server would let it: its client said so, it is being proved, or a primary stands where a
+    /// standby should.
     private func isHeldToReading(on pool: PoolDriver) -> Bool {
-        !pool.isStandby && request.options.present.contains(.ro)
+        pool.isStandby ? pool.hasPrimaryBehind : isProving || request.options.present.contains(.ro)
     }
 
     private func question(for pool: PoolDriver, now: UInt64) -> BatchPart? {
@@ -76,11 +98,11 @@ extension Exchange {
         if part == .report {
             guard let said = ClusterHistory.Report(row) else { return discard() }
             let cluster = cluster ?? pool.clusterDriver
-            guard cluster.reported(said, askedAt: sentAt), cluster.history.timeline >= leastTimeline else {
-                return discard()
-            }
+            guard cluster.reported(said, askedAt: sentAt) else { return discard() }
             report = said
+            if cluster.history.timeline < leastTimeline { discard() }
             if let identity = row.value(0, 6) { node = StandbyNodes.name(of: identity) }
+            cluster.primaryNode = node
             lag = .milliseconds(0)
             if let aheadPosition, said.inserted < aheadPosition { pool.telemetry.counters.add(.tokensRefused(.future)) }
         } else {
@@ -136,6 +158,13 @@ extension Exchange {
         client.exchangeRefused(self, answer)
     }
 
+    var isOwnQuestion: Bool {
+        switch kind {
+        case .sample, .probe, .patrol: true
+        case .query, .begin, .commit, .rollback, .cleanup, .reload: false
+        }
+    }
+
     /// The end of a question of the daemon's own, or of one whose client has gone.
     private func endOwn(isAnswered: Bool) {
         tellOwner(isAnswered: isAnswered)
@@ -146,7 +175,7 @@ extension Exchange {
         switch kind {
         case .sample: cluster?.sampleEnded(isAnswered ? report : nil, askedAt: sentAt)
         case .probe: pool?.probeEnded(self, isAnswered: isAnswered && (outcome == nil || outcomeIsSuccess))
-        case .query, .begin, .commit, .rollback, .cleanup, .reload: break
+        case .query, .begin, .commit, .rollback, .cleanup, .reload, .patrol: break
         }
     }
 }

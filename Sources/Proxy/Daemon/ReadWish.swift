@@ -63,7 +63,7 @@ extension ClientDriver {
         } else if let lag = session.lagMilliseconds {
             addLag(&wish, lag, cluster, isSoft: false, canWait)
         }
-        guard pool.isStandby else {
+        guard pool.isStandby, !pool.isProving else {
             // On the primary nothing else is wanted; what the client asked for is proved there.
             if case .whenPositionKnown = wish.way { wish.way = .asRouted }
             wish.asksReport = wish.asksReport || wish.floor != nil || options.present.contains(.lag)

@@ -111,6 +111,24 @@ extension ClientDriver {
         }
     }
 
+    /// C of a commit whose reply was lost and that the server says was applied.
+    func writeResolved(_ exchange: Exchange) {
+        let id = idBytes(of: exchange)
+        let own = "COMMIT" as StaticString
+        let commit = UnsafeRawBufferPointer(start: own.utf8Start, count: own.utf8CodeUnitCount)
+        let status = exchange.commitsItself ? exchange.commandStatus : commit
+        let bound =
+            ReplyWriter.boundOfCompletion(idBytes: id.count, tagBytes: status.count) + receiptBytes(exchange)
+        countAnswer(exchange, .ok)
+        write(bound, for: exchange) { writer in
+            writer.beginCompletion(id: id, commandStatus: status)
+            writeReceipt(&writer, exchange)
+            writer.attribute("resolved", "committed")
+            writer.endLine()
+        }
+        replyCompleted(exchange)
+    }
+
     private func receiptBytes(_ exchange: Exchange) -> Int {
         Self.receiptBound + 2 * (exchange.pool?.nameBytes.count ?? 0) + 2 * (exchange.ruleName?.count ?? 0)
     }

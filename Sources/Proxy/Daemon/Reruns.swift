@@ -56,7 +56,8 @@ extension ClientDriver {
     }
 
     private func mayRunAgain(_ exchange: Exchange, _ reason: Rerun.Reason) -> Bool {
-        guard let pool = exchange.pool, pool.isStandby, exchange.runs < Self.maximumRuns, !exchange.isOverdue,
+        guard let pool = exchange.pool, pool.isStandby || exchange.isProving && reason == .writes,
+            exchange.runs < Self.maximumRuns, !exchange.isOverdue,
             worker.loop.now < exchange.deadline, !isDraining || reason == .stale
         else { return false }
         // What was written to the client cannot be taken back; what is held for it can.
@@ -134,6 +135,7 @@ extension ClientDriver {
         exchange.asksReport = exchange.asksReport || exchange.floor != nil || machine.written.contains(from.cluster)
         exchange.floor = nil
         exchange.isGuarded = false
+        exchange.isProving = false
         if exchange.kind.isQuery, exchange.rerun == .writes || exchange.statement?.namesOnlyKnownFunctions == false {
             exchange.effect = .write
             exchange.mayWrite = true

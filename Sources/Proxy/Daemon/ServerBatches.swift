@@ -45,7 +45,11 @@ extension ServerDriver {
         case .request: link.send(exchange)
         case .fence: link.send(part.sql, parameter: (exchange.fence ?? LogPosition(0)).description)
         case .timeout: link.send(part.sql, parameter: "\(exchange.serverTimeout)")
-        case .check, .report, .readOnly, .chain, .none: link.send(part.sql)
+        case .localTimeout: link.send("SET LOCAL statement_timeout = \(exchange.serverTimeout)")
+        case .status:
+            link.send(
+                part.sql, parameter: exchange.resolution.map { String(decoding: $0.transaction ?? [], as: UTF8.self) })
+        case .check, .report, .readOnly, .restoreTimeout, .begin, .identify, .commit, .chain, .none: link.send(part.sql)
         }
     }
 
@@ -101,12 +105,18 @@ extension ServerDriver {
             switch plan[statement] {
             case .request: deliverRow(result, of: exchange)
             case .check, .fence, .report: exchange.checked(result, plan[statement])
-            case .readOnly, .timeout, .chain, .none: break
+            case .identify, .status: exchange.resolved(result, plan[statement])
+            case .readOnly, .timeout, .localTimeout, .restoreTimeout, .begin, .commit, .chain, .none: break
             }
         case .keepSuccess(let statement):
             if plan[statement] == .request { keep(result, for: exchange) }
         case .keepError(let statement):
             if plan[statement] == .fence, exchange.fenceFailed(result) { break }
+            // The connection ends with it: the statement's own result stays, its commit is to be found.
+            if plan[statement] == .commit, result.isFatal {
+                lastError = String(decoding: result.message, as: UTF8.self)
+                break
+            }
             keep(result, for: exchange)
         case .keepAborted:
             // What failed before it is the request's outcome.

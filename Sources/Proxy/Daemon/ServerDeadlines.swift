@@ -62,6 +62,11 @@ extension ServerDriver {
         case .connection: close(reason: "no connection within \(pool.settings.connectTimeoutMilliseconds) ms")
         case .deadline:
             guard let exchange = running else { return }
+            if exchange.isOwnQuestion {
+                // Not worth a cancel.
+                exchange.givenUp()
+                return close(reason: "a question of the daemon's own was not answered in time", as: .stuck)
+            }
             exchange.isOverdue = true
             waiting = .answerToCancel
             timer?.set(at: exchange.deadline &+ Self.cancelGrace)

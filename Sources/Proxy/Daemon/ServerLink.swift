@@ -71,6 +71,11 @@ final class ServerLink {
         }
     }
 
+    /// The same for a text that is made anew.
+    func send(_ sql: String) -> Bool {
+        sql.withCString { connection.send(sql: $0, parameterCount: 0, values: nil) }
+    }
+
     private func startWatching(read: Bool, write: Bool) {
         let watch = FileWatch(
             loop: loop, fileDescriptor: connection.fileDescriptor, onReadable: onReadable, onWritable: onWritable)

@@ -74,6 +74,9 @@ extension ClientDriver {
                 exchange.mayWrite =
                     !pinnedIsReadOnly && (statement.access == .write || !statement.namesOnlyKnownFunctions)
                 if statement.mayCommitUnflushed { transactionMayBeUnflushed = true }
+                if statement.maySetTimeout { transactionSetsTimeout = true }
+                // What the transaction set itself stays.
+                if transactionSetsTimeout { exchange.hasServerTimeout = false }
                 machine.aloneStarted()
                 active.append(exchange)
                 stopIdling()
@@ -87,13 +90,13 @@ extension ClientDriver {
     }
 
     /// Sends an autocommit statement to its pool, or refuses it. False when it must wait.
-    private func dispatch(_ pending: Pending, _ statement: Statement, _ routed: Decision) -> Bool {
-        var answer = reasonNotToSend(statement, routed, pending.request)
-        var decision = routed
+    private func dispatch(_ pending: Pending, _ statement: Statement, _ judged: Decision) -> Bool {
+        var answer = reasonNotToSend(statement, judged, pending.request)
+        var decision = judged
         var wish = ReadWish()
-        if answer == nil, routed.access == .read {
+        if answer == nil, judged.access == .read {
             let line = UnsafeRawPointer(input.pointer(atPosition: pending.position))
-            (decision, wish) = freshen(routed, pending.request, line) { need in
+            (decision, wish) = freshen(judged, pending.request, line) { need in
                 decide(statement, pending.request, line, needing: need)
             }
             if wish.isRefusedSpill { answer = .spillExhausted }
@@ -105,12 +108,17 @@ extension ClientDriver {
             refuse(pending, answer)
             return true
         }
-        guard let index = decision.pool else { preconditionFailure("a decision is a pool or a refusal") }
-        let pool = worker.pools[index]
-        let isRead = decision.access == .read && (pool.isStandby || statement.namesOnlyKnownFunctions)
+        guard let routed = decision.pool else { preconditionFailure("a decision is a pool or a refusal") }
+        // Who is to be proved runs on the primary, held to reading.
+        let isProving = worker.pools[routed].isStandby && worker.pools[routed].isProving
+        let pool = isProving ? worker.pools[routed].clusterDriver.primary : worker.pools[routed]
+        let index = pool.index
+        let isRead =
+            decision.access == .read && (pool.isStandby || isProving || statement.namesOnlyKnownFunctions)
         guard isRead ? machine.mayStartRead(onPool: index) : machine.mayStartAlone else { return false }
         countRules(of: decision, pending)
         let exchange = takeExchange(pending, statement, decision, in: pool)
+        exchange.isProving = isProving
         if isRead {
             exchange.effect = .read
             machine.readStarted(onPool: index)
@@ -120,6 +128,9 @@ extension ClientDriver {
             exchange.mayWrite = true
             exchange.wantsToken = session.wantsTokens || pending.request.options.present.contains(.token)
             exchange.mayBeUnflushed = statement.mayCommitUnflushed
+            if pending.request.options.present.contains(.resolve), !statement.commitsOnTheWay {
+                exchange.resolution = Resolution()
+            }
             machine.aloneStarted()
         }
         active.append(exchange)
@@ -239,6 +250,7 @@ extension ClientDriver {
 
     /// Answers E to an exchange that was never sent.
     func exchangeRefused(_ exchange: Exchange, _ answer: Answer) {
+        if exchange.resolution?.stage == .asking { return unresolved(exchange, error: answer.message) }
         if answer.meansNoStandby, runsAgain(exchange, .lost) { return }
         let wasInTransaction = machine.transaction != .none
         machine.requestRefused()

@@ -28,7 +28,7 @@ extension Worker {
         case "learned": return answer(.learned(judge.learned.entries.map(LearnedStatistics.init)))
         case "pgbouncer":
             return answer(.pgbouncer(snapshot.settings.pgbouncer == nil ? [] : console.statistics()))
-        case "nodes": return .notInThisVersion
+        case "nodes": return answer(.nodes(nodeStatistics()))
         default:
             return .unknown("STATS takes pools, rules, statements, learned, clients, pgbouncer, settings or counters")
         }
@@ -58,6 +58,51 @@ extension Worker {
             return RuleStatistics(
                 name: rule.name.value, line: rule.position.line, action: rule.action, counters: values)
         }
+    }
+}
+
+extension Worker {
+    private func nodeStatistics() -> [NodeStatistics] {
+        pools.flatMap { $0.isStandby ? $0.standbyStatistics() : $0.primaryStatistics() }
+    }
+}
+
+extension PoolDriver {
+    /// A standby that has not moved for so long while the primary did is cut off, in nanoseconds.
+    private static let orphanTime: UInt64 = 5_000_000_000
+
+    fileprivate func standbyStatistics() -> [NodeStatistics] {
+        let history = clusterDriver.history
+        let now = worker.loop.now
+        return nodes.nodes.map { node in
+            let isBehind = history.positions.newest.map { node.replayed < $0.position } ?? false
+            let state: NodeStatistics.State =
+                if !node.isInRecovery {
+                    .misplaced
+                } else if node.provenEra != history.era || history.era == 0 {
+                    .unproven
+                } else if isBehind {
+                    node.seenAt &- node.movedAt > Self.orphanTime ? .orphaned : .behind
+                } else {
+                    .current
+                }
+            let age = history.positions.age(of: node.replayed, now: now)
+            return NodeStatistics(
+                pool: name, node: String(decoding: node.name, as: UTF8.self), state: state,
+                position: node.replayed.description, lagMilliseconds: age.map { Int($0 / 1_000_000) },
+                seenMillisecondsAgo: Int((now &- node.seenAt) / 1_000_000))
+        }
+    }
+
+    fileprivate func primaryStatistics() -> [NodeStatistics] {
+        let cluster = clusterDriver
+        guard let newest = cluster.history.positions.newest, let node = cluster.primaryNode else { return [] }
+        return [
+            NodeStatistics(
+                pool: name, node: String(decoding: node, as: UTF8.self), state: .primary,
+                position: newest.position.description, lagMilliseconds: 0,
+                seenMillisecondsAgo: Int((worker.loop.now &- newest.askedAt) / 1_000_000))
+        ]
     }
 }
 

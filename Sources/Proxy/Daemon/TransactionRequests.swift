@@ -29,9 +29,13 @@ extension ClientDriver {
         _ = machine.begin()
         pinnedIsReadOnly = isReadOnly
         transactionMayBeUnflushed = false
+        transactionSetsTimeout = false
+        transactionResolves = options.present.contains(.resolve)
         transactionSession =
             options.present.contains(.session) ? Array(options.session.bytes(in: line)) : []
-        let exchange = takeExchange(pending, nil, decision, in: worker.pools[index])
+        let routed = worker.pools[index]
+        let pool = routed.isStandby && routed.isProving ? routed.clusterDriver.primary : routed
+        let exchange = takeExchange(pending, nil, decision, in: pool)
         exchange.kind = .begin
         exchange.effect = .inTransaction
         exchange.command = Self.beginCommand(options)
@@ -83,6 +87,9 @@ extension ClientDriver {
         exchange.command = command
         exchange.wantsToken = kind.isCommit && (session.wantsTokens || pending.request.options.present.contains(.token))
         exchange.mayBeUnflushed = kind.isCommit && transactionMayBeUnflushed
+        if kind.isCommit, transactionResolves, !machine.writtenInTransaction.isEmpty {
+            exchange.resolution = Resolution()
+        }
         machine.aloneStarted()
         active.append(exchange)
         stopIdling()
@@ -95,6 +102,9 @@ extension ClientDriver {
     func exchangeFinished(_ exchange: Exchange, _ status: ClientMachine.ServerTransaction) {
         guard let server = exchange.server else { preconditionFailure("an exchange that ran nowhere") }
         if waitsForWriter(exchange) || ranInVain(exchange) { return }
+        if exchange.resolution?.stage == .asking { return resolutionArrived(exchange) }
+        if continuesWithCommit(exchange, server) { return }
+        releaseResolving()
         let succeeded = exchange.outcomeIsSuccess
         var wrote = false
         var insideTransaction = false
@@ -122,7 +132,7 @@ extension ClientDriver {
             machine.transactionEnded(committed: false)
             releasePinned()
             if answersCommit, succeeded { return refuseCommitOfFailed(exchange) }
-        case .cleanup, .sample, .probe, .reload: preconditionFailure("no client's own")
+        case .cleanup, .sample, .probe, .patrol, .reload: preconditionFailure("no client's own")
         }
         if wrote { sessionWritten(by: exchange) }
         complete(exchange, wrote: wrote, insideTransaction: insideTransaction)
@@ -145,7 +155,8 @@ extension ClientDriver {
         guard let pool = exchange.pool, !pool.isStandby, exchange.outcomeIsError,
             exchange.errorView.sqlstate.elementsEqual("25006".utf8)
         else { return false }
-        return exchange.effect == .inTransaction ? !pinnedIsReadOnly : !exchange.request.options.present.contains(.ro)
+        if exchange.effect == .inTransaction { return !pinnedIsReadOnly }
+        return !exchange.isProving && !exchange.request.options.present.contains(.ro)
     }
 
     private func refuseCommitOfFailed(_ exchange: Exchange) {
@@ -158,6 +169,11 @@ extension ClientDriver {
         guard let pool = exchange.pool else { return false }
         if exchange.isDiscarded {
             if pool.isStandby, runsAgain(exchange, .stale) { return true }
+            if exchange.report != nil {
+                pool.telemetry.counters.add(.tokensRefused(.timeline))
+                exchangeRefused(exchange, .olderTimeline)
+                return true
+            }
             if !pool.isStandby, exchange.runs < 2 {
                 // The server was no primary: it waits until one is proved.
                 exchange.discardAnswer()
@@ -168,7 +184,8 @@ extension ClientDriver {
             exchangeRefused(exchange, spills ? .spillExhausted : .freshnessUnavailable)
             return true
         }
-        guard pool.isStandby, exchange.outcomeIsError, exchange.effect == .read || exchange.kind.isBegin else {
+        let isHeldToReading = pool.isStandby || exchange.isProving
+        guard isHeldToReading, exchange.outcomeIsError, exchange.effect == .read || exchange.kind.isBegin else {
             return false
         }
         let error = exchange.errorView
@@ -183,7 +200,8 @@ extension ClientDriver {
 
     /// True when a standby refused a statement that was taken for a read: it goes to the primary from now on.
     func learn(from exchange: Exchange, _ error: ErrorView) -> Bool {
-        guard let statement = exchange.statement, let pool = exchange.pool, pool.isStandby, statement.access == .read
+        guard let statement = exchange.statement, let pool = exchange.pool, pool.isStandby || exchange.isProving,
+            statement.access == .read
         else { return false }
         let sqlstate = String(decoding: error.sqlstate, as: UTF8.self)
         guard
@@ -209,11 +227,18 @@ extension ClientDriver {
 
     /// The pinned connection took a cancel and is in order again.
     func pinnedServerInOrder() {
+        sendCommit()
         schedule()
     }
 
     /// The pinned connection is gone and nothing ran on it; what ran was told before.
     func pinnedServerLost() {
+        resolving = nil
+        if let exchange = commitToSend {
+            commitToSend = nil
+            exchange.resolution?.stage = .identifying
+            return exchangeLost(exchange, stage: .notSent, error: "the connection was lost before COMMIT was sent")
+        }
         guard pinned != nil else { return }
         pinned = nil
         stopIdling()
@@ -229,11 +254,16 @@ extension ClientDriver {
         } else if runsAgain(exchange, .lost) {
             return
         }
+        if exchange.resolution?.stage == .asking {
+            if !resolves(exchange) { unresolved(exchange, error: error) }
+            return
+        }
         if waitsForServer(exchange) { return }
         let wasInTransaction = machine.transaction != .none
         let said = exchange.outcomeIsError ? exchange.outcomeRetry : nil
-        let retry = said ?? Outcome.retryAfterLoss(stage: stage, effect: exchange.effect)
+        let retry = said ?? Outcome.retryAfterLoss(stage: stage, effect: exchange.effectSoFar)
         settleLoss(of: exchange, isUnknown: retry == .unknown)
+        if retry == .unknown, resolves(exchange) { return }
         if exchange.outcomeIsError, exchange.wasNotForwarded {
             writeError(
                 .notForwarded(exchange.errorText), id: idBytes(of: exchange), insideTransaction: wasInTransaction,
@@ -252,10 +282,10 @@ extension ClientDriver {
     /// The deadline and the cancel's grace are over: the client gets its answer, the connection sorts itself out.
     func exchangeGivenUp(_ exchange: Exchange) {
         let wasInTransaction = machine.transaction != .none
-        let isUnknown = Outcome.retryAfterLoss(stage: .sent, effect: exchange.effect) == .unknown
+        let isUnknown = Outcome.retryAfterLoss(stage: .sent, effect: exchange.effectSoFar) == .unknown
         settleLoss(of: exchange, isUnknown: isUnknown)
         writeError(
-            .timedOut(effect: exchange.effect), id: idBytes(of: exchange), insideTransaction: wasInTransaction,
+            .timedOut(effect: exchange.effectSoFar), id: idBytes(of: exchange), insideTransaction: wasInTransaction,
             exchange: exchange)
         // A stand-in takes its place in the line of replies: the server keeps the exchange until its Sync.
         let standIn = worker.takeExchange()

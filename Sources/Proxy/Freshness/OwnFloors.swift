@@ -75,7 +75,12 @@ package struct SessionFloors: Equatable {
     package mutating func positionKnown(
         _ known: OwnFloors.Floor, of name: UnsafeRawBufferPointer, cluster: Int, askedAt: UInt64
     ) {
-        guard case .pending(let since) = floor(of: name, cluster: cluster), since <= askedAt else { return }
+        switch floor(of: name, cluster: cluster) {
+        case .none: return
+        case .pending(let since): guard since <= askedAt else { return }
+        // Of an era that is over.
+        case .known(let floor): guard floor.era != known.era else { return }
+        }
         set(.known(known), of: Array(name), cluster: cluster)
     }
 

@@ -103,11 +103,21 @@ package final class Statement {
     /// It names `synchronous_commit` in a SET or set_config: its transaction's commit may be answered before it is flushed. Of
     /// a text that was not parsed, whether the word is in it.
     package let mayCommitUnflushed: Bool
+    /// The same of `statement_timeout`.
+    package let maySetTimeout: Bool
     package let unparsedCause: UnparsedCause?
     /// Why it is refused everywhere.
     package let refusal: Refusal?
     /// Why it is refused outside a transaction.
     package let refusalOutsideTransaction: Refusal?
+
+    /// How long it took of late, smoothed, in microseconds from the line read to the answer; 0 before its first answer.
+    package private(set) var usualMicroseconds = 0
+
+    /// Takes the time of one more answer.
+    package func took(microseconds: Int) {
+        usualMicroseconds = usualMicroseconds == 0 ? microseconds : (usualMicroseconds * 7 + microseconds) / 8
+    }
 
     /// The rules that may match it; valid while its generation is that of the rule set in force.
     var ruleMatch = StaticRuleMatch.none
@@ -139,6 +149,7 @@ package final class Statement {
         namesOnlyPureFunctions = facts.unparsedCause == nil && !facts.namesImpureFunction
         let maySet = facts.kind == .session || facts.kind == .unknown || functions.contains { $0.name == "set_config" }
         mayCommitUnflushed = maySet && Statement.names("synchronous_commit", in: text)
+        maySetTimeout = maySet && Statement.names("statement_timeout", in: text)
         unparsedCause = facts.unparsedCause
         refusal = facts.refusal
         refusalOutsideTransaction = facts.refusalOutsideTransaction

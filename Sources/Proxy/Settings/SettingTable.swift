@@ -122,7 +122,10 @@ extension Setting {
             "Of the primary's connections, how many may serve reads of this standby pool only because it cannot, or is further "
                 + "behind than `max_lag`: at least one, but with `0%` none. What is beyond that is answered 57P03, later."
         ),
-        later(.pool, "mode"),
+        Setting(
+            .pool, "mode", .word(PoolMode.allCases.map(\.rawValue)), .defaults(.text("serve")),
+            "Of a standby pool: `prove` runs its reads on the primary, held to reading, so that PostgreSQL proves before the cut-over "
+                + "which of them do not write; `STATS statements` counts them."),
     ]
 
     private static let pgbouncer: [Setting] = [

@@ -98,8 +98,16 @@ package struct PoolSettings: Sendable, Equatable {
     package let maxLagMilliseconds: Int?
     /// Percent of the primary's connections that may serve reads of this pool because it cannot.
     package let spillPercent: Int
+    package let mode: PoolMode
     /// Where `[pool.NAME]` stands.
     package let position: SourcePosition
+}
+
+package enum PoolMode: String, Sendable, CaseIterable {
+    /// It serves what it is asked.
+    case serve
+    /// Its reads run on the primary, held to reading.
+    case prove
 }
 
 package enum PoolRole: String, Sendable, CaseIterable {

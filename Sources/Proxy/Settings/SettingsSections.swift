@@ -68,6 +68,10 @@ extension SettingsParser {
             } else {
                 clusters.isUnclear = true
             }
+            if role?.value == .primary, let mode = values.text("mode"), mode.value == PoolMode.prove.rawValue {
+                reader.complain(
+                    "`mode` = \"prove\" is for standby pools: it runs their reads on the primary", at: mode.position)
+            }
             note(values, as: "pool.\(name.value)")
             result.append(
                 PoolSettings(
@@ -82,6 +86,7 @@ extension SettingsParser {
                     connectTimeoutMilliseconds: values.number("connect_timeout"),
                     maxLagMilliseconds: values.optionalNumber("max_lag")?.value,
                     spillPercent: values.number("spill"),
+                    mode: values.word("mode", as: PoolMode.self),
                     position: values.position))
         }
         check(clusters)

@@ -71,6 +71,8 @@ package struct StatementCounts: Sendable, Equatable {
     package var calls = 0
     package var errors = 0
     package var rows = 0
+    /// Calls that a server which holds them to reading answered: they did not write.
+    package var proven = 0
     /// From the line read to the answer written, summed and at most.
     package var totalMicroseconds = 0
     package var maximumMicroseconds = 0
@@ -78,8 +80,9 @@ package struct StatementCounts: Sendable, Equatable {
     package init() {}
 
     /// One call.
-    package init(isError: Bool, rows: Int, microseconds: Int) {
+    package init(isError: Bool, isProven: Bool = false, rows: Int, microseconds: Int) {
         calls = 1
+        proven = isProven ? 1 : 0
         errors = isError ? 1 : 0
         self.rows = rows
         totalMicroseconds = microseconds
@@ -92,6 +95,7 @@ package struct StatementCounts: Sendable, Equatable {
         calls += other.calls
         errors += other.errors
         rows += other.rows
+        proven += other.proven
         totalMicroseconds += other.totalMicroseconds
         maximumMicroseconds = max(maximumMicroseconds, other.maximumMicroseconds)
     }
@@ -164,7 +168,8 @@ extension StatisticsTable {
     package static func statements(_ statements: [StatementStatistics]) -> StatisticsTable {
         var table = StatisticsTable(columns: [
             Column("fingerprint", .text), Column("kind", .text), Column("access", .text), Column("pool", .text),
-            Column("reason", .text), Column("calls", .integer), Column("errors", .integer), Column("rows", .integer),
+            Column("reason", .text), Column("calls", .integer), Column("errors", .integer),
+            Column("proven", .integer), Column("rows", .integer),
             Column("mean_us", .integer), Column("max_us", .integer), Column("total_us", .integer),
             Column("statement", .text),
         ])
@@ -172,8 +177,9 @@ extension StatisticsTable {
             let counts = statement.counts
             table.append([
                 statement.fingerprint, statement.kind, statement.access, statement.pool, statement.reason,
-                String(counts.calls), String(counts.errors), String(counts.rows), String(counts.meanMicroseconds),
-                String(counts.maximumMicroseconds), String(counts.totalMicroseconds), statement.statement,
+                String(counts.calls), String(counts.errors), String(counts.proven), String(counts.rows),
+                String(counts.meanMicroseconds), String(counts.maximumMicroseconds), String(counts.totalMicroseconds),
+                statement.statement,
             ])
         }
         return table

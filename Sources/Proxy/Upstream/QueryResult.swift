@@ -126,6 +126,12 @@ package struct QueryResult: ~Copyable {
     /// The five characters of the SQLSTATE; nil on libpq's own errors.
     package var sqlstate: UnsafeRawBufferPointer? { field(.sqlstate) }
 
+    /// An error with which the connection ends.
+    package var isFatal: Bool {
+        guard let severity = field(.severityNonlocalized) ?? field(.severity) else { return false }
+        return severity.elementsEqual("FATAL".utf8) || severity.elementsEqual("PANIC".utf8)
+    }
+
     /// The primary message, or what libpq says when there is none (several lines, ending in a line feed).
     package var message: UnsafeRawBufferPointer {
         field(.message) ?? cString(PQresultErrorMessage(result))
