@@ -99,6 +99,12 @@ struct FreshnessLagTests {
         let ticker = try Ticker(rig.cluster)
         try rig.cluster.delayReplay(by: .milliseconds(delay))
         defer { _ = try? rig.cluster.delayReplay(by: .zero) }
+        try eventually("the standbys fall behind") {
+            try [Cluster.Node.standby1, .standby2].allSatisfy {
+                let newest = Int(try rig.cluster.value("SELECT max(number) FROM msgsvr.\(ticker.table)", on: $0)) ?? 0
+                return newest <= ticker.written(by: .now - .milliseconds(delay / 2))
+            }
+        }
         let seen = try read(ticker, rig.daemons[0], lag: 500, for: .seconds(4))
         try ticker.stop()
         #expect(seen.tooOld.isEmpty, "\(seen.tooOld.prefix(3))")

@@ -7,7 +7,10 @@ struct Report: Encodable {
     let pairs: Int
     let stale: Int
     let staleExamples: [String]
-    /// Reads that a standby's pool served.
+    /// Pairs whose reads were told nothing, and how many of those were stale.
+    let careless: Int
+    let carelessStale: Int
+    /// Reads that a standby's pool served, of those that were told.
     let standbyReads: Int
     let pairsByKind: [String: Int]
     let readsByNode: [String: Int]
@@ -22,6 +25,8 @@ struct Report: Encodable {
         self.scenario = scenario.rawValue
         pairs = tally.total
         stale = tally.stale
+        careless = tally.careless
+        carelessStale = tally.carelessStale
         staleExamples = tally.staleExamples
         standbyReads = tally.served(by: "standby")
         pairsByKind = Dictionary(uniqueKeysWithValues: tally.pairs.map { ($0.key.rawValue, $0.value) })
@@ -35,12 +40,14 @@ struct Report: Encodable {
     }
 
     static let header = cells(
-        "scenario", "pairs", "stale", "by standbys", "run again", "failed", "p50 ms", "p99 ms", "pairs/s")
+        "scenario", "pairs", "stale", "untold stale", "by standbys", "run again", "failed", "p50 ms", "p99 ms",
+        "pairs/s")
 
     var line: String {
-        let share = pairs == 0 ? 0 : 100 * Double(standbyReads) / Double(pairs)
+        let share = { (part: Int, all: Int) in decimal(all == 0 ? 0 : 100 * Double(part) / Double(all), 1) }
         return Self.cells(
-            scenario, "\(pairs)", "\(stale)", "\(standbyReads) (\(decimal(share, 1)) %)",
+            scenario, "\(pairs)", "\(stale)", "\(share(carelessStale, careless)) %",
+            "\(standbyReads) (\(share(standbyReads, pairs)) %)",
             "\(reruns.values.reduce(0, +))", "\(failures.values.reduce(0, +))", decimal(p50Milliseconds, 2),
             decimal(p99Milliseconds, 2), decimal(seconds == 0 ? 0 : Double(pairs) / seconds, 0))
     }
@@ -55,7 +62,7 @@ struct Report: Encodable {
 
     private static func cells(_ first: String, _ others: String...) -> String {
         first.padding(toLength: 10, withPad: " ", startingAt: 0)
-            + zip(others, [10, 7, 18, 10, 8, 8, 8, 9]).map { text, width in
+            + zip(others, [10, 7, 14, 18, 10, 8, 8, 8, 9]).map { text, width in
                 String(repeating: " ", count: max(1, width - text.count)) + text
             }.joined()
     }

@@ -18,7 +18,7 @@ package final class FreshnessRig: Sendable {
         case branched
 
         package var kinds: [PairKind] {
-            self == .race ? [.readOnly, .repeatableRead] : PairKind.allCases
+            (self == .race ? [.readOnly, .repeatableRead] : PairKind.told) + [.careless]
         }
     }
 
@@ -45,7 +45,7 @@ package final class FreshnessRig: Sendable {
 
     /// Pairs over all daemons, not begun yet.
     package func load(
-        _ kinds: [PairKind] = PairKind.allCases, pairs: Int, within duration: Duration,
+        _ kinds: [PairKind] = PairKind.told, pairs: Int, within duration: Duration,
         _ adjust: (inout PairLoad.Plan) -> Void = { _ in }
     ) -> PairLoad {
         var plan = PairLoad.Plan(
@@ -76,6 +76,10 @@ package final class FreshnessRig: Sendable {
             try cluster.waitForReplay(on: [.standby2], of: .standby1)
             try cluster.point(.readWrite, to: .standby1)
             try cluster.point(.readOnly, to: .standby2)
+            // A plain role sees which timeline a standby follows at its next restartpoint, minutes later.
+            try cluster.sql("CHECKPOINT", on: .standby1)
+            try cluster.waitForReplay(on: [.standby2], of: .standby1)
+            try cluster.sql("CHECKPOINT", on: .standby2)
         case .branched:
             try cluster.orphan(.standby2)
             // An update, its commit, what a checkpoint adds: about 400 bytes of WAL.

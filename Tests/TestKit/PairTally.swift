@@ -1,9 +1,11 @@
 /// What pairs of a write and a read of it came to.
 package struct PairTally: Sendable {
-    /// Pairs whose read was answered with a row, by kind.
+    /// Pairs whose read was answered with a row, by kind. What follows is about all but the careless ones.
     package internal(set) var pairs: [PairKind: Int] = [:]
-    /// Reads that did not see the write of their pair.
+    /// Reads that did not see the write of their pair, though they were told of it.
     package internal(set) var stale = 0
+    /// Careless reads that did not see it: what the others were kept from.
+    package internal(set) var carelessStale = 0
     /// The first of them in words.
     package internal(set) var staleExamples: [String] = []
     /// Answered reads by pool, as their receipts say.
@@ -21,7 +23,9 @@ package struct PairTally: Sendable {
 
     package init() {}
 
-    package var total: Int { pairs.values.reduce(0, +) }
+    /// Pairs whose read was told of the write.
+    package var total: Int { pairs.values.reduce(0, +) - careless }
+    package var careless: Int { pairs[.careless] ?? 0 }
 
     /// Answered reads that a pool of this name served.
     package func served(by pool: String) -> Int { pools[pool] ?? 0 }
@@ -42,6 +46,7 @@ package struct PairTally: Sendable {
     package mutating func add(_ other: PairTally) {
         pairs.merge(other.pairs, uniquingKeysWith: +)
         stale += other.stale
+        carelessStale += other.carelessStale
         staleExamples = Array((staleExamples + other.staleExamples).prefix(5))
         pools.merge(other.pools, uniquingKeysWith: +)
         nodes.merge(other.nodes, uniquingKeysWith: +)
@@ -53,7 +58,7 @@ package struct PairTally: Sendable {
 }
 
 /// How a read is told what it must see.
-package enum PairKind: String, Sendable, CaseIterable {
+package enum PairKind: String, Sendable {
     /// An autocommit write with `@token`; `@after` on another connection, of any daemon.
     case token
     /// The same with a write inside BEGIN and COMMIT.
@@ -68,4 +73,11 @@ package enum PairKind: String, Sendable, CaseIterable {
     case readOnly
     /// The read is the first statement of `BEGIN @ro @iso=rr @after`.
     case repeatableRead
+    /// The read is told nothing, and may be stale: a load that never sees that proves nothing.
+    case careless
+
+    /// All that must never be stale.
+    package static let told: [PairKind] = [
+        .token, .transaction, .late, .ownWrite, .session, .readOnly, .repeatableRead,
+    ]
 }

@@ -96,9 +96,10 @@ struct PairThread {
             // The commit of a failed transaction only says that it failed: the cause stands before it.
             answer = answers.first { $0.problem != nil && $0.problem?.retry != .tx } ?? answers[2]
         } else {
-            answer = try client.query(update, values, options: "@token")
+            answer = try client.query(update, values, options: kind == .careless ? "" : "@token")
         }
         guard applied(answer, row) else { return nil }
+        if kind == .careless { return Pair(kind: kind, row: row, value: value, floor: "") }
         guard let token = answer["token"] else {
             tally.withoutToken += 1
             rows.append(row)
@@ -170,14 +171,18 @@ struct PairThread {
             count(problem, of: "read")
             return
         }
+        let isStale = answer.rows != [["\(pair.value)"]]
+        tally.pairs[pair.kind, default: 0] += 1
+        if pair.kind == .careless {
+            if isStale { tally.carelessStale += 1 }
+            return load.countPair(stale: false)
+        }
         let took = (ContinuousClock.now - start).components
         let microseconds = took.seconds * 1_000_000 + took.attoseconds / 1_000_000_000_000
         tally.latencies.append(UInt32(clamping: microseconds))
-        tally.pairs[pair.kind, default: 0] += 1
         tally.pools[answer["pool"] ?? "?", default: 0] += 1
         if let node = answer["node"] { tally.nodes[node, default: 0] += 1 }
         if let reason = answer["rerun"] { tally.reruns[reason, default: 0] += 1 }
-        let isStale = answer.rows != [["\(pair.value)"]]
         load.countPair(stale: isStale)
         guard isStale else { return }
         tally.stale += 1
