@@ -101,7 +101,7 @@ extension Cluster {
         let log = "\(folder)/log/freeze-\(node.rawValue)"
         unlink(log)
         let freezer = try ChildProcess(Cluster.script, ["freeze", folder, node.rawValue, seconds], output: log)
-        try eventually("\(node.rawValue) stands still") {
+        try eventually("\(node.rawValue) stands still", within: .seconds(30)) {
             if let ending = freezer.poll() { throw TestFailure("freeze \(node.rawValue): \(ending)") }
             return try String(contentsOfFile: log, encoding: .utf8).contains("stands still")
         }
