@@ -66,8 +66,8 @@ extension AppTests {
             try fill(3)
             let home = try visitor.get("/")
             #expect(home.messages == ["message 3"])
-            #expect(home.receipt?.hasPrefix("Read from standby in ") == true)
-            #expect(home.headers["server-timing"]?.hasPrefix("db;desc=\"standby\";dur=") == true)
+            #expect(home.receipt?.hasPrefix("Read from standby ") == true)
+            #expect(home.headers["server-timing"]?.hasPrefix("db;desc=\"standby") == true)
             #expect(home.body.contains("<time datetime=\"2026-01-01T00:01:00Z\">1 January 2026, 00:01 UTC</time>"))
         }
 
@@ -106,13 +106,13 @@ extension AppTests {
             #expect(cookie.contains("HttpOnly") && cookie.contains("SameSite=Lax") && cookie.contains("Max-Age="))
             let archive = try visitor.get("/archive?posted=1")
             #expect(archive.messages.first == "hello\nworld")
-            #expect(archive.receipt?.hasPrefix("Stored on the primary; this page read from the primary in ") == true)
+            #expect(archive.receipt?.hasPrefix("Stored on the primary; this page read from the primary") == true)
             #expect(archive.body.contains("Your message is on the board"))
             #expect(try visitor.get("/").messages == ["hello\nworld"])
             try Cluster.shared().waitForReplay()
             let other = try Browser(server).get("/archive")
             #expect(other.messages.first == "hello\nworld")
-            #expect(other.receipt?.hasPrefix("Read from standby in ") == true)
+            #expect(other.receipt?.hasPrefix("Read from standby ") == true)
         }
 
         @Test func aForgedCookieIsNotBelieved() throws {

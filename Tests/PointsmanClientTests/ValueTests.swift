@@ -1,3 +1,4 @@
+import Foundation
 import Testing
 import Wire
 
@@ -41,7 +42,7 @@ import Wire
     @Test func aReceiptIsReadWhole() throws {
         let text =
             "C\t1\tSELECT\t1\tpool=standby\tnode=127.0.0.12:5433\tus=311\twait_us=9\tlag_ms=4\trule=7\twhy=own-write"
-            + "\ttx=T\ttoken=1.0/36B0FA0.5f2c91aa\trerun=25006\tnew=thing"
+            + "\ttx=T\ttoken=1.0/36B0FA0.5f2c91aa\trerun=writes\tnew=thing"
         guard case .completion(let line) = try reply(text) else { return #expect(Bool(false), "a completion") }
         let receipt = Receipt(attributes: line.attributes)
         var expected = Receipt()
@@ -49,15 +50,27 @@ import Wire
         expected.node = "127.0.0.12:5433"
         expected.microseconds = 311
         expected.waitMicroseconds = 9
-        expected.lagMilliseconds = 4
+        expected.lag = .milliseconds(4)
         expected.rule = "7"
         expected.why = .ownWrite
         expected.transaction = .open
-        expected.token = "1.0/36B0FA0.5f2c91aa"
-        expected.rerun = "25006"
+        expected.token = CommitToken(rawValue: "1.0/36B0FA0.5f2c91aa")
+        expected.rerun = .writes
         #expect(receipt == expected)
+        #expect(expected.token != nil)
         #expect(Receipt.Reason("tx") == .transaction)
         #expect(Receipt.Reason("moon") == .other("moon"))
+        #expect(Receipt.Rerun("moon") == .other("moon"))
+        #expect(Receipt.Lag("unknown") == .unknown)
+        #expect(Receipt.Lag("moon") == nil)
+    }
+
+    @Test(arguments: [
+        ("stale", Receipt.Rerun.stale), ("writes", .writes), ("recovery", .recovery), ("schema", .schema),
+        ("conflict", .conflict), ("shutdown", .shutdown), ("lost", .lost),
+    ])
+    func theReasonOfARerunIsKept(word: String, rerun: Receipt.Rerun) {
+        #expect(Receipt.Rerun(word) == rerun)
     }
 
     @Test func anErrorIsReadWhole() throws {
@@ -96,19 +109,60 @@ import Wire
 
     @Test func optionsBecomeTheProtocolsWords() throws {
         let options = QueryOptions(
-            readOnly: true, route: .standby, cluster: "accounts", maximumLagMilliseconds: 0, after: ["a", "b"],
-            waitMilliseconds: 50, timeoutMilliseconds: 900, wantsToken: true, tag: "page", traceParent: "00-1",
-            session: "s", resolvesUnknown: true)
+            readOnly: true, route: .standby, cluster: "accounts",
+            freshness: [.primary, .after(try token("a"), try token("b"))], waitMilliseconds: 50,
+            timeoutMilliseconds: 900, wantsToken: true, tag: "page", traceParent: "00-1", session: "s",
+            resolvesUnknown: true)
         let draft = Draft.query("SELECT $1, E'\\\\'", ["a\tb\n\\N", nil, ""], options)
         let line = try draft.encoded(id: "x1", limits: WireLimits()).line
         #expect(
             String(decoding: line, as: UTF8.self)
                 == "Q x1 @ro @route=standby @using=accounts @lag=0 @after=a @after=b @wait=50 @timeout=900 @token "
                 + "@tag=page @tp=00-1 @session=s @resolve SELECT $1, E'\\\\\\\\'\ta\\tb\\n\\\\N\t\\N\t\n")
-        let begin = Draft.begin(TransactionOptions(readOnly: true, isolation: .repeatableRead, timeoutMilliseconds: 5))
+        let begin = Draft.begin(
+            TransactionOptions(
+                readOnly: true, isolation: .repeatableRead, freshness: .after(try token("a")), waitMilliseconds: 7,
+                timeoutMilliseconds: 5, session: "s", resolvesUnknown: true))
         #expect(
             String(decoding: try begin.encoded(id: "x2", limits: WireLimits()).line, as: UTF8.self)
-                == "BEGIN x2 @ro @iso=rr @timeout=5\n")
+                == "BEGIN x2 @ro @iso=rr @after=a @wait=7 @timeout=5 @session=s @resolve\n")
+    }
+
+    // MARK: Tokens and freshness
+
+    private func token(_ text: String) throws -> CommitToken { try #require(CommitToken(rawValue: text)) }
+
+    @Test(
+        arguments: [
+            "", " ", "a b", "a\n", "\u{7F}", "\u{E9}", String(repeating: "x", count: 65), "1.0/36B0FA0.5f2c91aa\t@ro",
+        ])
+    func whatIsNoTokenIsNone(text: String) throws {
+        #expect(CommitToken(rawValue: text) == nil)
+        let json = try JSONEncoder().encode([text])
+        #expect(throws: DecodingError.self) { try JSONDecoder().decode([CommitToken].self, from: json) }
+    }
+
+    @Test func aTokenTravelsAsItsText() throws {
+        let longest = try token(String(repeating: "~", count: CommitToken.maximumLength))
+        let tokens = [try token("1.0/36B0FA0.5f2c91aa"), longest]
+        let json = try JSONEncoder().encode(tokens)
+        #expect(try JSONDecoder().decode([String].self, from: json) == tokens.map(\.rawValue))
+        #expect(try JSONDecoder().decode([CommitToken].self, from: json) == tokens)
+    }
+
+    @Test func wishesAddUpToTheStrictest() throws {
+        func line(_ freshness: Freshness) -> [String] {
+            freshness.fields.map { "\($0.key)=\($0.value ?? "")" }
+        }
+        let (a, b) = (try token("a"), try token("b"))
+        #expect(line(.any).isEmpty)
+        #expect(line([]).isEmpty)
+        #expect(line(.primary) == ["lag=0"])
+        #expect(line([.within(milliseconds: 500), .within(milliseconds: 200), .any]) == ["lag=200"])
+        #expect(line([.after(b, a), .after(a), .within(milliseconds: 9)]) == ["lag=9", "after=b", "after=a"])
+        let options = QueryOptions(readOnly: true, freshness: .after(a)).asking(.within(milliseconds: 9))
+        #expect(line(options.freshness) == ["lag=9", "after=a"])
+        #expect(options.readOnly)
     }
 
     @Test(arguments: [

@@ -1,17 +1,24 @@
 /// The line at the foot of a page: which server the page came from, and how long that took, in words.
 package struct ReceiptLine: Hashable, Sendable {
+    /// How old what was read may be.
+    package enum Lag: Hashable, Sendable {
+        case milliseconds(Int)
+        /// It came from a standby while nobody knew where the primary was.
+        case unknown
+    }
+
     /// What a receipt says; every part may be missing.
     package struct Source: Hashable, Sendable {
         package var pool: String?
         package var node: String?
         package var microseconds: Int?
-        package var lagMilliseconds: Int?
+        package var lag: Lag?
 
-        package init(pool: String?, node: String? = nil, microseconds: Int? = nil, lagMilliseconds: Int? = nil) {
+        package init(pool: String?, node: String? = nil, microseconds: Int? = nil, lag: Lag? = nil) {
             self.pool = pool
             self.node = node
             self.microseconds = microseconds
-            self.lagMilliseconds = lagMilliseconds
+            self.lag = lag
         }
     }
 
@@ -23,9 +30,16 @@ package struct ReceiptLine: Hashable, Sendable {
     package init(read source: Source, storedOn: String? = nil) {
         var read = "read from \(Self.place(source.pool, source.node))"
         if let microseconds = source.microseconds { read += " in \(Self.milliseconds(microseconds)) ms" }
-        if let lag = source.lagMilliseconds { read += ", \(lag) ms behind" }
+        switch source.lag {
+        case .milliseconds(0): read += ", up to date"
+        case .milliseconds(let milliseconds): read += ", \(milliseconds) ms behind"
+        case .unknown: read += ", how far behind is not known"
+        case nil: break
+        }
         if let storedOn {
-            text = "Stored on \(Self.place(storedOn, nil)); this page \(read)."
+            // Whoever stored it has it; anybody else had to get it first.
+            let waited = source.pool == storedOn ? "" : "waited for your message and was "
+            text = "Stored on \(Self.place(storedOn, nil)); this page \(waited)\(read)."
         } else {
             text = read.prefix(1).uppercased() + read.dropFirst() + "."
         }

@@ -16,11 +16,9 @@ public struct QueryOptions: Hashable, Sendable {
     public var route: Route?
     /// `@using`: which database.
     public var cluster: String?
-    /// `@lag`: accept data at most this old; 0 means the primary.
-    public var maximumLagMilliseconds: Int?
-    /// `@after`: must see at least what these tokens stand for.
-    public var after: [String]
-    /// `@wait`: how long a standby may take to get there before the primary is asked.
+    /// `@lag` and `@after`: how new the data must be.
+    public var freshness: Freshness
+    /// `@wait`: how long a standby may take to be fresh enough before the primary is asked.
     public var waitMilliseconds: Int?
     /// `@timeout`: the daemon's deadline. When nothing was heard a while after it, this library closes the connection.
     public var timeoutMilliseconds: Int?
@@ -30,21 +28,21 @@ public struct QueryOptions: Hashable, Sendable {
     public var tag: String?
     /// `@tp`: W3C trace context.
     public var traceParent: String?
-    /// `@session`: a freshness floor that the daemon keeps under this key.
+    /// `@session`: what was written under this key, through any connection to the same daemon, is seen by what is read
+    /// under it. For callers that cannot carry a token from the one to the other.
     public var session: String?
     /// `@resolve`: after a lost reply the daemon finds out whether the write was applied.
     public var resolvesUnknown: Bool
 
     public init(
-        readOnly: Bool = false, route: Route? = nil, cluster: String? = nil, maximumLagMilliseconds: Int? = nil,
-        after: [String] = [], waitMilliseconds: Int? = nil, timeoutMilliseconds: Int? = nil, wantsToken: Bool = false,
-        tag: String? = nil, traceParent: String? = nil, session: String? = nil, resolvesUnknown: Bool = false
+        readOnly: Bool = false, route: Route? = nil, cluster: String? = nil, freshness: Freshness = .any,
+        waitMilliseconds: Int? = nil, timeoutMilliseconds: Int? = nil, wantsToken: Bool = false, tag: String? = nil,
+        traceParent: String? = nil, session: String? = nil, resolvesUnknown: Bool = false
     ) {
         self.readOnly = readOnly
         self.route = route
         self.cluster = cluster
-        self.maximumLagMilliseconds = maximumLagMilliseconds
-        self.after = after
+        self.freshness = freshness
         self.waitMilliseconds = waitMilliseconds
         self.timeoutMilliseconds = timeoutMilliseconds
         self.wantsToken = wantsToken
@@ -57,7 +55,14 @@ public struct QueryOptions: Hashable, Sendable {
     /// A statement that does not write.
     public static let read = QueryOptions(readOnly: true)
     /// A statement that does not write and must see the newest data: the primary answers.
-    public static let readFromPrimary = QueryOptions(readOnly: true, maximumLagMilliseconds: 0)
+    public static let readFromPrimary = QueryOptions(readOnly: true, freshness: .primary)
+
+    /// The same with one wish more.
+    func asking(_ freshness: Freshness) -> QueryOptions {
+        var options = self
+        options.freshness = options.freshness.union(freshness)
+        return options
+    }
 
     var fields: [RequestLine.Option] {
         var fields: [RequestLine.Option] = []
@@ -69,8 +74,7 @@ public struct QueryOptions: Hashable, Sendable {
         case nil: break
         }
         if let cluster { fields.append(RequestLine.Option(.using, cluster)) }
-        if let maximumLagMilliseconds { fields.append(RequestLine.Option(.lag, String(maximumLagMilliseconds))) }
-        for token in after { fields.append(RequestLine.Option(.after, token)) }
+        fields += freshness.fields
         if let waitMilliseconds { fields.append(RequestLine.Option(.wait, String(waitMilliseconds))) }
         if let timeoutMilliseconds { fields.append(RequestLine.Option(.timeout, String(timeoutMilliseconds))) }
         if wantsToken { fields.append(RequestLine.Option(.token)) }
@@ -94,35 +98,40 @@ public struct TransactionOptions: Hashable, Sendable {
     /// READ ONLY, on the standbys.
     public var readOnly: Bool
     public var isolation: Isolation?
-    /// `@lag`, as in ``QueryOptions``.
-    public var maximumLagMilliseconds: Int?
-    public var after: [String]
+    /// How new the data must be, as in ``QueryOptions``.
+    public var freshness: Freshness
     public var waitMilliseconds: Int?
     public var timeoutMilliseconds: Int?
     /// `@token` on COMMIT: the transaction's token is in ``Committed/receipt``.
     public var wantsToken: Bool
+    /// `@session`, as in ``QueryOptions``.
+    public var session: String?
+    /// `@resolve`: after a lost reply to COMMIT the daemon finds out whether it was applied.
+    public var resolvesUnknown: Bool
 
     public init(
-        readOnly: Bool = false, isolation: Isolation? = nil, maximumLagMilliseconds: Int? = nil, after: [String] = [],
-        waitMilliseconds: Int? = nil, timeoutMilliseconds: Int? = nil, wantsToken: Bool = false
+        readOnly: Bool = false, isolation: Isolation? = nil, freshness: Freshness = .any, waitMilliseconds: Int? = nil,
+        timeoutMilliseconds: Int? = nil, wantsToken: Bool = false, session: String? = nil, resolvesUnknown: Bool = false
     ) {
         self.readOnly = readOnly
         self.isolation = isolation
-        self.maximumLagMilliseconds = maximumLagMilliseconds
-        self.after = after
+        self.freshness = freshness
         self.waitMilliseconds = waitMilliseconds
         self.timeoutMilliseconds = timeoutMilliseconds
         self.wantsToken = wantsToken
+        self.session = session
+        self.resolvesUnknown = resolvesUnknown
     }
 
     var fields: [RequestLine.Option] {
         var fields: [RequestLine.Option] = []
         if readOnly { fields.append(RequestLine.Option(.ro)) }
         if let isolation { fields.append(RequestLine.Option(.iso, isolation.rawValue)) }
-        if let maximumLagMilliseconds { fields.append(RequestLine.Option(.lag, String(maximumLagMilliseconds))) }
-        for token in after { fields.append(RequestLine.Option(.after, token)) }
+        fields += freshness.fields
         if let waitMilliseconds { fields.append(RequestLine.Option(.wait, String(waitMilliseconds))) }
         if let timeoutMilliseconds { fields.append(RequestLine.Option(.timeout, String(timeoutMilliseconds))) }
+        if let session { fields.append(RequestLine.Option(.session, session)) }
+        if resolvesUnknown { fields.append(RequestLine.Option(.resolve)) }
         return fields
     }
 }

@@ -13,6 +13,14 @@ import Wire
 /// Connections are opened when they are needed and again when the daemon was restarted, with growing pauses. A request
 /// that provably had no effect because its connection was lost is sent once more on another one; anything else is the
 /// caller's to decide, by ``PointsmanError/retry``.
+///
+/// A request may get any of the connections, and sees at least what was written through that one before. Who must see a
+/// certain write takes its receipt along, or only the token, to wherever the read is made:
+///
+/// ```swift
+/// let write = try await client.query("UPDATE item SET …", options: QueryOptions(wantsToken: true))
+/// let read = try await client.query("SELECT …", freshness: .after(write.receipt), options: .read)
+/// ```
 public final class PointsmanClient: Sendable {
     private let configuration: Configuration
     private let pool: ConnectionPool
@@ -38,14 +46,16 @@ public final class PointsmanClient: Sendable {
     /// - Parameters:
     ///   - sql: one statement, with `$1`, `$2` … where values go.
     ///   - parameters: the values as text; nil is SQL NULL. Types are inferred; cast in SQL where they cannot be.
+    ///   - freshness: how new the data must be, besides what `options` say of it.
     ///   - options: how it is to be run.
     /// - Returns: the whole result, with the daemon's receipt.
     /// - Throws: what the daemon answered; 08001 when it cannot be reached, 53300 when all connections stay busy,
     ///   08006 or 08007 when the connection was lost, 57014 when the task was cancelled.
     public func query(
-        _ sql: String, _ parameters: [String?] = [], options: QueryOptions = QueryOptions()
+        _ sql: String, _ parameters: [String?] = [], freshness: Freshness = .any,
+        options: QueryOptions = QueryOptions()
     ) async throws(PointsmanError) -> QueryResult {
-        try await single(.query(sql, parameters, options))
+        try await single(.query(sql, parameters, options.asking(freshness)))
     }
 
     /// Sends statements in one go on one connection; they run in this order, each by itself.
@@ -98,12 +108,13 @@ public final class PointsmanClient: Sendable {
     /// `body` is never run twice. When the error that comes out says `tx`, calling this again is right.
     ///
     /// It throws what `body` threw; else what BEGIN or COMMIT met. A COMMIT whose reply was lost is `unknown`.
-    /// With `readOnly` the transaction is READ ONLY, on the standbys; `isolation` is the server's default when nil.
+    /// With `readOnly` the transaction is READ ONLY, on the standbys, and sees data that is as new as `freshness` says;
+    /// `isolation` is the server's default when nil.
     public func withTransaction<Value>(
-        readOnly: Bool = false, isolation: Isolation? = nil, isolatedTo actor: isolated (any Actor)? = #isolation,
-        _ body: (Transaction) async throws -> Value
+        readOnly: Bool = false, isolation: Isolation? = nil, freshness: Freshness = .any,
+        isolatedTo actor: isolated (any Actor)? = #isolation, _ body: (Transaction) async throws -> Value
     ) async throws -> Value {
-        let options = TransactionOptions(readOnly: readOnly, isolation: isolation)
+        let options = TransactionOptions(readOnly: readOnly, isolation: isolation, freshness: freshness)
         return try await withTransaction(options: options, isolatedTo: actor, body).value
     }
 
@@ -183,6 +194,8 @@ extension PointsmanClient {
         public var maximumLagMilliseconds: Int?
         /// `@timeout` of every statement that names none.
         public var timeoutMilliseconds: Int?
+        /// `@token`: every receipt of what wrote carries its token.
+        public var wantsTokens = false
         /// At least 1.
         public var maximumConnections = 16
         /// Requests that may wait for a connection; more are refused with 53300.
@@ -215,6 +228,7 @@ extension PointsmanClient {
             if let cluster { options.append(RequestLine.Option(.using, cluster)) }
             if let maximumLagMilliseconds { options.append(RequestLine.Option(.lag, String(maximumLagMilliseconds))) }
             if let timeoutMilliseconds { options.append(RequestLine.Option(.timeout, String(timeoutMilliseconds))) }
+            if wantsTokens { options.append(RequestLine.Option(.token)) }
             return options
         }
     }

@@ -44,6 +44,55 @@ public struct Receipt: Hashable, Sendable {
         }
     }
 
+    /// How far the server that answered was behind the primary.
+    public enum Lag: Hashable, Sendable {
+        case milliseconds(Int)
+        /// The daemon cannot say: no primary tells it where it is.
+        case unknown
+
+        init?(_ word: String) {
+            if word == "unknown" {
+                self = .unknown
+            } else if let milliseconds = Int(word) {
+                self = .milliseconds(milliseconds)
+            } else {
+                return nil
+            }
+        }
+    }
+
+    /// Why the daemon ran a read a second time; a word that this library does not know yet is kept as it came.
+    public enum Rerun: Hashable, Sendable {
+        /// The first standby was behind what the read had to see.
+        case stale
+        /// It writes, which a standby refuses.
+        case writes
+        /// Only a server that is not in recovery can run it.
+        case recovery
+        /// The standby did not know a table, column or function yet.
+        case schema
+        /// Replay on the standby was in its way.
+        case conflict
+        /// The server was being stopped.
+        case shutdown
+        /// The connection to the server was lost.
+        case lost
+        case other(String)
+
+        init(_ word: String) {
+            switch word {
+            case "stale": self = .stale
+            case "writes": self = .writes
+            case "recovery": self = .recovery
+            case "schema": self = .schema
+            case "conflict": self = .conflict
+            case "shutdown": self = .shutdown
+            case "lost": self = .lost
+            default: self = .other(word)
+            }
+        }
+    }
+
     /// The daemon's pool, by the operator's name for it.
     public var pool: String?
     /// The server that answered.
@@ -52,16 +101,16 @@ public struct Receipt: Hashable, Sendable {
     public var microseconds: Int?
     /// Of these, waiting for a server connection.
     public var waitMicroseconds: Int?
-    /// How far the server was behind the primary; nil also when the daemon says that it does not know.
-    public var lagMilliseconds: Int?
+    public var lag: Lag?
     /// The rule that decided, by its name or number.
     public var rule: String?
     public var why: Reason?
     /// Why it was run a second time, when it was.
-    public var rerun: String?
+    public var rerun: Rerun?
     public var transaction: TransactionStatus?
-    /// What a later read gives as ``QueryOptions/after`` to see this write, on any host.
-    public var token: String?
+    /// What a later read gives back, by ``Freshness``, to see this write. nil when nothing was written, when no token was
+    /// asked for, and when none could be had.
+    public var token: CommitToken?
 
     public init() {}
 
@@ -74,12 +123,12 @@ public struct Receipt: Hashable, Sendable {
             case "node": node = value
             case "us": microseconds = Int(value)
             case "wait_us": waitMicroseconds = Int(value)
-            case "lag_ms": lagMilliseconds = Int(value)
+            case "lag_ms": lag = Lag(value)
             case "rule": rule = value
             case "why": why = Reason(value)
-            case "rerun": rerun = value
+            case "rerun": rerun = Rerun(value)
             case "tx": transaction = TransactionStatus(rawValue: value)
-            case "token": token = value
+            case "token": token = CommitToken(rawValue: value)
             default: break
             }
         }

@@ -14,11 +14,12 @@ public final class Session: Sendable {
         isOver.store(true, ordering: .releasing)
     }
 
-    /// As ``PointsmanClient/query(_:_:options:)``, on this connection and never tried again.
+    /// As ``PointsmanClient/query(_:_:freshness:options:)``, on this connection and never tried again.
     public func query(
-        _ sql: String, _ parameters: [String?] = [], options: QueryOptions = QueryOptions()
+        _ sql: String, _ parameters: [String?] = [], freshness: Freshness = .any,
+        options: QueryOptions = QueryOptions()
     ) async throws(PointsmanError) -> QueryResult {
-        try await usable().performOne(.query(sql, parameters, options))
+        try await usable().performOne(.query(sql, parameters, options.asking(freshness)))
     }
 
     /// As ``PointsmanClient/pipeline(_:)``, on this connection.
@@ -33,12 +34,12 @@ public final class Session: Sendable {
         try await usable().performOne(.ping).receipt
     }
 
-    /// As ``PointsmanClient/withTransaction(readOnly:isolation:isolatedTo:_:)``, on this connection.
+    /// As ``PointsmanClient/withTransaction(readOnly:isolation:freshness:isolatedTo:_:)``, on this connection.
     public func withTransaction<Value>(
-        readOnly: Bool = false, isolation: Isolation? = nil, isolatedTo actor: isolated (any Actor)? = #isolation,
-        _ body: (Transaction) async throws -> Value
+        readOnly: Bool = false, isolation: Isolation? = nil, freshness: Freshness = .any,
+        isolatedTo actor: isolated (any Actor)? = #isolation, _ body: (Transaction) async throws -> Value
     ) async throws -> Value {
-        let options = TransactionOptions(readOnly: readOnly, isolation: isolation)
+        let options = TransactionOptions(readOnly: readOnly, isolation: isolation, freshness: freshness)
         return try await withTransaction(options: options, isolatedTo: actor, body).value
     }
 

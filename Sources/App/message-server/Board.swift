@@ -80,7 +80,7 @@ struct Board: Sendable {
     }
 
     private static func options(_ fromPrimary: Bool, tag: String) -> QueryOptions {
-        QueryOptions(readOnly: true, maximumLagMilliseconds: fromPrimary ? 0 : nil, tag: tag)
+        QueryOptions(readOnly: true, freshness: fromPrimary ? .primary : .any, tag: tag)
     }
 
     /// nil for the row of a page that has no message.

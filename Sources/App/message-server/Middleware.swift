@@ -110,12 +110,16 @@ struct PostedCookie: Sendable {
     }
 }
 
-/// `Server-Timing`: how long the daemon took, where a browser's tools show it.
+/// `Server-Timing`: who answered, how long the daemon took and how old the data was, where a browser's tools show it.
 enum ServerTiming {
-    /// What `db;desc="standby";dur=3.1` needs of a receipt; nil when it has no time.
+    /// What `db;desc="standby 127.0.0.12";dur=3.1, lag;dur=4` needs of a receipt; nil when it has no time.
     static func value(_ receipt: Receipt) -> String? {
         guard let microseconds = receipt.microseconds else { return nil }
-        let pool = (receipt.pool ?? "").filter { $0.isASCII && ($0.isLetter || $0.isNumber || "-_.".contains($0)) }
-        return "db;desc=\"\(pool)\";dur=\(microseconds / 1000).\(microseconds % 1000 / 100)"
+        let place = [receipt.pool, receipt.node].compactMap { $0 }.joined(separator: " ").filter {
+            $0.isASCII && ($0.isLetter || $0.isNumber || "-_.:[] ".contains($0))
+        }
+        var value = "db;desc=\"\(place)\";dur=\(microseconds / 1000).\(microseconds % 1000 / 100)"
+        if case .milliseconds(let lag) = receipt.lag { value += ", lag;dur=\(lag)" }
+        return value
     }
 }

@@ -187,9 +187,13 @@ struct Site: Sendable {
 
 extension ReceiptLine.Source {
     init(_ receipt: Receipt) {
-        self.init(
-            pool: receipt.pool, node: receipt.node, microseconds: receipt.microseconds,
-            lagMilliseconds: receipt.lagMilliseconds)
+        let lag: ReceiptLine.Lag? =
+            switch receipt.lag {
+            case .milliseconds(let milliseconds): .milliseconds(milliseconds)
+            case .unknown: .unknown
+            case nil: nil
+            }
+        self.init(pool: receipt.pool, node: receipt.node, microseconds: receipt.microseconds, lag: lag)
     }
 }
 
