@@ -86,4 +86,15 @@ struct ClientFreshnessTests: ScriptedClient {
         #expect(write.receipt.token == nil)
         #expect(write.count == 1)
     }
+
+    /// The daemon keeps what a connection wrote as a floor for its later reads; it need not be replaced.
+    @Test func aConnectionThatWroteServesTheNext() async throws {
+        let daemon = try ScriptedDaemon(Self.wellBehaved)
+        let client = makeClient(daemon)
+        for _ in 0..<3 {
+            _ = try await client.query("INSERT INTO t VALUES (1)")
+            _ = try await client.query("SELECT 1", options: .read)
+        }
+        #expect(daemon.connections == 1)
+    }
 }

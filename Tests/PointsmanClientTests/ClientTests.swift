@@ -204,17 +204,6 @@ struct ClientTests: ScriptedClient {
 
     // MARK: The pool
 
-    @Test func aConnectionThatWroteIsReplaced() async throws {
-        let daemon = try ScriptedDaemon(Self.wellBehaved)
-        let client = makeClient(daemon)
-        for _ in 0..<3 { _ = try await client.query("SELECT 1", options: .read) }
-        #expect(daemon.connections == 1)
-        _ = try await client.query("INSERT INTO t VALUES (1)")
-        #expect(daemon.connections == 1)
-        _ = try await client.query("SELECT 1", options: .read)
-        #expect(daemon.connections == 2)
-    }
-
     @Test func aBusyPoolRefusesInTime() async throws {
         let daemon = try ScriptedDaemon { peer in while peer.next() != nil {} }
         let client = makeClient(daemon) {

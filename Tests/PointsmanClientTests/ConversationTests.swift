@@ -107,18 +107,13 @@ func reply(_ text: String) throws -> ReplyLine {
 
     // MARK: What a later lease must know
 
-    @Test(
-        arguments: [
-            ("INSERT\t1", false, true), ("CREATE TABLE\t\\N", false, true), ("SELECT\t1", false, false),
-            ("SELECT\t1\twhy=own-write", false, true), ("SELECT\t1\twhy=own-write", true, true),
-            ("UPDATE\t0", true, false), ("SHOW\t\\N", false, false),
-        ])
-    func aConnectionThatWroteIsNotLentAgain(completion: String, asserted: Bool, wrote: Bool) throws {
-        var other = self
-        other.submit(.query(isRead: asserted), "a1")
-        _ = try other.arrived("C\ta1\t" + completion)
-        #expect(other.conversation.standing.wrote == wrote)
-        #expect(other.conversation.standing.isReusable == !wrote)
+    @Test mutating func aConnectionThatWroteIsLentAgain() throws {
+        submit(.query(isRead: false), "a1")
+        _ = try arrived("C\ta1\tINSERT\t1\tpool=primary")
+        #expect(conversation.standing.isReusable)
+        submit(.query(isRead: true), "a2")
+        _ = try arrived("C\ta2\tSELECT\t1\tpool=primary\twhy=own-write")
+        #expect(conversation.standing.isReusable)
     }
 
     @Test mutating func aConnectionInATransactionIsNotLentAgain() throws {

@@ -23,7 +23,7 @@ import Testing
         #expect(state.connected(1) == [.lease(connection: 1, waiter: 3)])
     }
 
-    @Test mutating func aConnectionThatWroteIsReplacedForTheNextWaiter() {
+    @Test mutating func aConnectionThatIsNotReusableIsReplacedForTheNextWaiter() {
         _ = state.wanted(by: 1)
         _ = state.connected(1)
         #expect(state.givenBack(1, isReusable: false) == [.close(1)])

@@ -37,13 +37,11 @@ struct Conversation {
         var unanswered = 0
         /// A transaction was begun and its COMMIT or ROLLBACK is not answered.
         var inTransaction = false
-        /// Something may have been written here: see ``Conversation/mayHaveWritten(_:_:)``.
-        var wrote = false
         /// A request was cancelled here, or the daemon said that it is going.
         var isSpent = false
 
         /// Whether the next request may come from somebody else.
-        var isReusable: Bool { unanswered == 0 && !inTransaction && !wrote && !isSpent }
+        var isReusable: Bool { unanswered == 0 && !inTransaction && !isSpent }
     }
 
     private enum Transaction { case none, readOnly, readWrite }
@@ -185,13 +183,11 @@ struct Conversation {
             count: completion.rows.flatMap { Int(exactly: $0) }, attributes: completion.attributes,
             notices: partial.notices)
         finish(request)
-        if Self.mayHaveWritten(request.kind, result) { standing.wrote = true }
         return .answer(ticket: request.ticket, .success(result))
     }
 
     private mutating func failed(_ request: Expected, _ error: PointsmanError) -> Action {
         finish(request)
-        if error.retry == .unknown { standing.wrote = true }
         // 57P01: the daemon drains. It would refuse the next request here too; another daemon may listen already.
         if error.sqlstate == "57P01", error.source != .server { standing.isSpent = true }
         return .answer(ticket: request.ticket, .failure(error))
@@ -203,20 +199,6 @@ struct Conversation {
         standing.unanswered = expected.count
         if request.kind == .commit || request.kind == .rollback {
             standing.inTransaction = transaction != .none
-        }
-    }
-
-    /// Whether the connection that ran this is bound to the primary from now on.
-    ///
-    /// The daemon keeps a connection's own writes as a floor for all its later reads, and in this version it obeys
-    /// that floor by asking the primary. A pooled connection that wrote would thus take the reads of every later user
-    /// to the primary, so it is closed when it is given back and a fresh one takes its place. What wrote is told by
-    /// the command's tag; a SELECT that wrote (a function, a CTE) shows by the first `own-write` of a later receipt.
-    private static func mayHaveWritten(_ kind: Outgoing.Kind, _ result: QueryResult) -> Bool {
-        if result.receipt.why == .ownWrite { return true }
-        return switch kind {
-        case .begin, .commit, .rollback, .harmless, .query(isRead: true): false
-        case .query(isRead: false): !["SELECT", "SHOW", "EXPLAIN"].contains(result.tag)
         }
     }
 
