@@ -12,7 +12,7 @@ import Wire
 ///
 /// Connections are opened when they are needed and again when the daemon was restarted, with growing pauses. A request
 /// that provably had no effect because its connection was lost is sent once more on another one; anything else is the
-/// caller's to decide, by ``PointsmanError/retry``.
+/// caller's to decide, by ``PointsmanError/retry``, or left to ``retrying(attempts:within:)``.
 ///
 /// A request may get any of the connections, and sees at least what was written through that one before. Who must see a
 /// certain write takes its receipt along, or only the token, to wherever the read is made:

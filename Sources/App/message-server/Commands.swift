@@ -137,10 +137,10 @@ struct Migrate: AsyncParsableCommand {
     private func apply(_ step: MigrationStep, _ client: PointsmanClient) async throws(PointsmanError) {
         let options = QueryOptions(timeoutMilliseconds: Self.timeoutMilliseconds)
         do throws(PointsmanError) {
-            _ = try await client.query(step.sql, options: options)
+            _ = try await client.retrying().query(step.sql, options: options)
         } catch {
-            guard error.retry == .unknown || error.retry == .now else { throw error }
-            _ = try await client.query(step.sql, options: options)
+            guard error.retry == .unknown else { throw error }
+            _ = try await client.retrying().query(step.sql, options: options)
         }
     }
 }
