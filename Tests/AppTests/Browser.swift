@@ -6,14 +6,14 @@ final class MessageServerProcess: Sendable {
     let address: String
     let process: ChildProcess
     private let log: String
+    private static let secret = String(repeating: "0123456789abcdef", count: 4)
 
     static var program: String { "\(Workplace.products)/message-server" }
 
     init(socket: String, arguments: [String] = []) throws {
         let folder = try Workplace.newFolder("w")
         log = "\(folder)/log"
-        try String(repeating: "0123456789abcdef", count: 4).write(
-            toFile: "\(folder)/secret", atomically: true, encoding: .utf8)
+        try Self.secret.write(toFile: "\(folder)/secret", atomically: true, encoding: .utf8)
         chmod("\(folder)/secret", 0o600)
         let port = try Self.freePort()
         address = "http://127.0.0.1:\(port)"
@@ -31,6 +31,20 @@ final class MessageServerProcess: Sendable {
 
     /// All that it has logged.
     var output: String { (try? String(contentsOfFile: log, encoding: .utf8)) ?? "" }
+
+    /// The cookie as this server would make it, by another's arithmetic.
+    func signed(_ content: String, seconds: Int) throws -> String {
+        let program = """
+            import base64, hashlib, hmac, sys, time
+            encode = lambda b: base64.urlsafe_b64encode(b).decode().rstrip("=")
+            text = encode(sys.argv[2].encode()) + "." + str(int(time.time()) + int(sys.argv[3]))
+            key = hashlib.sha256(sys.argv[1].encode()).digest()
+            print(text + "." + encode(hmac.new(key, b"posted\\0" + text.encode(), "sha256").digest()), end="")
+            """
+        let result = try run("/usr/bin/python3", ["-c", program, Self.secret, content, String(seconds)])
+        guard result.code == 0 else { throw TestFailure("python3: \(result.errorOutput)") }
+        return result.output
+    }
 
     private static func freePort() throws -> Int {
         let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
@@ -50,7 +64,7 @@ final class MessageServerProcess: Sendable {
 }
 
 /// One visitor, by curl: keeps cookies, follows nothing by itself.
-final class Browser {
+final class Browser: Sendable {
     struct Page {
         var status: Int
         /// Names in lower case.

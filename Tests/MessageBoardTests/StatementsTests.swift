@@ -5,8 +5,7 @@ import Testing
 /// What can be said of the statements without a server; the rest is tried against one.
 @Suite struct StatementsTests {
     private static let all =
-        [Statements.newest, Statements.page, Statements.insert, Statements.byNonce]
-        + Statements.migration.map(\.sql)
+        [Statements.newest, Statements.page, Statements.insert] + Statements.migration.map(\.sql)
 
     @Test(arguments: all)
     func eachIsOneStatementOnOneLine(sql: String) {

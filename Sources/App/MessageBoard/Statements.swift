@@ -27,16 +27,13 @@ package enum Statements {
         """
 
     /// Stores `$1` under the key `$2`, once: a double click, a reload or a try after a lost reply finds the key taken
-    /// and returns no row, which is as good as the id.
+    /// and changes nothing. While the first try is still under way it waits for its end.
     ///
     /// The time is given here and not left to a default, because the table of an older installation may have none.
     package static let insert = """
         INSERT INTO msgs_msg (msg_text, msg_time, nonce) VALUES ($1, now(), $2) \
-        ON CONFLICT (nonce) DO NOTHING RETURNING id
+        ON CONFLICT (nonce) DO NOTHING
         """
-
-    /// Whether the message with this key is stored; to be asked of the primary.
-    package static let byNonce = "SELECT id FROM msgs_msg WHERE nonce = $1"
 
     /// What makes the table, or what an older one lacks. Each can be run again at any time, and each is one statement:
     /// the daemon takes one a request.

@@ -11,8 +11,8 @@ struct Board: Sendable {
 
     /// What became of a message.
     enum Storing: Sendable {
-        /// Stored, now or before: by the pool of this name, where that is known.
-        case stored(pool: String?)
+        /// Stored, now or before.
+        case stored(Receipt)
         /// Nobody knows. Sending the same form again is safe.
         case unconfirmed
     }
@@ -20,22 +20,36 @@ struct Board: Sendable {
     /// An answer that makes no sense, from a table that is not ours.
     struct Malformed: Error {}
 
-    private let client: PointsmanClient
+    /// A visitor waits: what is not over by then is better told than tried again.
+    private static let patience = Duration.seconds(1)
+    /// How long a standby may take to replay a visitor's own message before the primary is asked: usually it takes a few
+    /// milliseconds.
+    private static let waitMilliseconds = 100
 
-    init(_ client: PointsmanClient) {
-        self.client = client
+    /// A connection sees what it wrote, whoever asks next: a stranger's page through a poster's connection would wait for
+    /// the poster's message. So messages are stored through connections of their own, and a page waits for what its
+    /// visitor's cookie says and for nothing else.
+    private let reading: PointsmanClient
+    private let writing: PointsmanClient
+
+    init(_ configuration: PointsmanClient.Configuration) {
+        reading = PointsmanClient(configuration: configuration)
+        writing = PointsmanClient(configuration: configuration)
     }
 
-    /// The newest message. From the primary when the visitor has just left a message and must see it: in this version
-    /// the daemon gives out no tokens, so that is the way to be sure.
-    func newest(fromPrimary: Bool) async throws -> Read<Message?> {
-        let result = try await client.query(Statements.newest, options: Self.options(fromPrimary, tag: "newest"))
+    func close() {
+        reading.close()
+        writing.close()
+    }
+
+    /// The newest message.
+    func newest(_ freshness: Freshness = .any) async throws -> Read<Message?> {
+        let result = try await read(Statements.newest, [], freshness, tag: "newest")
         return Read(content: try result.rows.first.flatMap { try Self.message($0) }, receipt: result.receipt)
     }
 
-    func archive(page: Int, fromPrimary: Bool) async throws -> Read<Archive> {
-        let result = try await client.query(
-            Statements.page, [String(page)], options: Self.options(fromPrimary, tag: "archive"))
+    func archive(page: Int, _ freshness: Freshness) async throws -> Read<Archive> {
+        let result = try await read(Statements.page, [String(page)], freshness, tag: "archive")
         guard let first = result.rows.first else { throw Malformed() }
         let archive = Archive(
             page: try first.decode("page"), total: try first.decode("total"),
@@ -46,41 +60,36 @@ struct Board: Sendable {
     /// Stores a message under its key, at most once, whatever happens on the way.
     func store(_ text: MessageText, key: String) async throws(PointsmanError) -> Storing {
         do throws(PointsmanError) {
-            return .stored(pool: try await insert(text, key))
+            return .stored(try await insert(text, key))
         } catch {
-            switch error.retry {
-            // It had no effect; the key makes a second try safe in any case.
-            case .now: return .stored(pool: try await insert(text, key))
-            case .unknown: return await resolve(text, key)
-            case .never, .later, .tx: throw error
-            }
+            guard error.retry == .unknown else { throw error }
         }
-    }
-
-    /// Whether the daemon answers.
-    func isReachable() async -> Bool {
-        (try? await client.ping()) != nil
-    }
-
-    private func insert(_ text: MessageText, _ key: String) async throws(PointsmanError) -> String? {
-        try await client.query(Statements.insert, [text.text, key], options: QueryOptions(tag: "post")).receipt.pool
-    }
-
-    /// The reply was lost. What the primary has under the key says what happened; when it has nothing the statement may
-    /// still be on its way, so the message is sent again, which the key allows.
-    private func resolve(_ text: MessageText, _ key: String) async -> Storing {
+        // The reply was lost. The same statement finds out: when the key is taken the message is stored, and else it
+        // stores it now. One that is still on its way is waited for, which a look at the table would not do.
         do throws(PointsmanError) {
-            let found = try await client.query(
-                Statements.byNonce, [key], options: Self.options(true, tag: "resolve"))
-            if !found.rows.isEmpty { return .stored(pool: found.receipt.pool) }
-            return .stored(pool: try await insert(text, key))
+            return .stored(try await insert(text, key))
         } catch {
             return .unconfirmed
         }
     }
 
-    private static func options(_ fromPrimary: Bool, tag: String) -> QueryOptions {
-        QueryOptions(readOnly: true, freshness: fromPrimary ? .primary : .any, tag: tag)
+    /// Whether the daemon answers.
+    func isReachable() async -> Bool {
+        (try? await reading.ping()) != nil
+    }
+
+    private func insert(_ text: MessageText, _ key: String) async throws(PointsmanError) -> Receipt {
+        try await writing.retrying(within: Self.patience)
+            .query(Statements.insert, [text.text, key], options: QueryOptions(wantsToken: true, tag: "post")).receipt
+    }
+
+    private func read(
+        _ sql: String, _ parameters: [String?], _ freshness: Freshness, tag: String
+    ) async throws(PointsmanError) -> QueryResult {
+        let options = QueryOptions(
+            readOnly: true, waitMilliseconds: freshness == .any ? nil : Self.waitMilliseconds, tag: tag)
+        return try await reading.retrying(within: Self.patience)
+            .query(sql, parameters, freshness: freshness, options: options)
     }
 
     /// nil for the row of a page that has no message.

@@ -68,9 +68,9 @@ struct Serve: AsyncParsableCommand {
 
         var configuration = PointsmanClient.Configuration(socketPath: socket, application: "message-server")
         configuration.timeoutMilliseconds = 5000
-        let client = PointsmanClient(configuration: configuration)
-        defer { client.close() }
-        let site = Site(settings: settings, board: Board(client), signer: signer, pages: try Pages(), logger: logger)
+        let board = Board(configuration)
+        defer { board.close() }
+        let site = Site(settings: settings, board: board, signer: signer, pages: try Pages(), logger: logger)
         do {
             try await site.run()
         } catch {

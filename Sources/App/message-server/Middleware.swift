@@ -80,36 +80,6 @@ struct TroublePages<Context: RequestContext>: RouterMiddleware {
     }
 }
 
-/// Says, signed and for a short time, that this browser has just left a message.
-struct PostedCookie: Sendable {
-    struct Posted: Hashable, Sendable {
-        /// Which pool stored it; nil where that is not known.
-        var pool: String?
-    }
-
-    /// Longer than a standby is usually behind. Until then this visitor's pages come from the primary.
-    private static let seconds = 30
-
-    let signer: Signer
-    let isSecure: Bool
-
-    /// `__Host-` binds it to this host alone, and browsers take it only over TLS.
-    private var name: String { isSecure ? "__Host-posted" : "posted" }
-
-    func make(pool: String?) -> Cookie {
-        Cookie(
-            name: name, value: signer.signed(pool ?? "", for: .posted, seconds: Self.seconds), maxAge: Self.seconds,
-            path: "/", secure: isSecure, httpOnly: true, sameSite: .lax)
-    }
-
-    func read(_ request: Request) -> Posted? {
-        guard let value = request.cookies[name]?.value, let pool = signer.content(value, for: .posted) else {
-            return nil
-        }
-        return Posted(pool: pool.isEmpty ? nil : pool)
-    }
-}
-
 /// `Server-Timing`: who answered, how long the daemon took and how old the data was, where a browser's tools show it.
 enum ServerTiming {
     /// What `db;desc="standby 127.0.0.12";dur=3.1, lag;dur=4` needs of a receipt; nil when it has no time.

@@ -58,24 +58,26 @@ struct Site: Sendable {
     // MARK: Reading
 
     private func home(_ request: Request) async throws -> Response {
-        let read = try await board.newest(fromPrimary: cookie.read(request) != nil)
+        let cookie = cookie.read(request)
+        let read = try await board.newest(cookie.posted?.freshness ?? .any)
         let page = Pages.Home(
             newest: read.content.map(Pages.Shown.init), isEmpty: read.content == nil, form: Pages.Form(FormKey(signer)),
             receipt: ReceiptLine(read: ReceiptLine.Source(read.receipt)).text)
-        return html(pages.render(page), receipt: read.receipt)
+        return html(pages.render(page), receipt: read.receipt, after: cookie)
     }
 
     private func archive(_ request: Request) async throws -> Response {
         let query = request.uri.queryParameters
         let wanted = Archive.wantedPage(query["page"].map(String.init))
-        let posted = cookie.read(request)
+        let cookie = cookie.read(request)
         let isOwnPost = query["posted"] == "1"
         // A browser that keeps no cookies still sees what it has just left.
-        let read = try await board.archive(page: wanted, fromPrimary: posted != nil || isOwnPost)
+        let read = try await board.archive(
+            page: wanted, cookie.posted?.freshness ?? (isOwnPost ? .primary : .any))
         let line = ReceiptLine(
-            read: ReceiptLine.Source(read.receipt), storedOn: isOwnPost ? posted?.pool : nil)
-        let page = Pages.ArchivePage(read.content, posted: isOwnPost && posted != nil, receipt: line.text)
-        return html(pages.render(page), receipt: read.receipt)
+            read: ReceiptLine.Source(read.receipt), storedOn: isOwnPost ? cookie.posted?.pool : nil)
+        let page = Pages.ArchivePage(read.content, posted: isOwnPost && cookie.posted != nil, receipt: line.text)
+        return html(pages.render(page), receipt: read.receipt, after: cookie)
     }
 
     private func health() async -> Response {
@@ -94,10 +96,16 @@ struct Site: Sendable {
             body: .init(byteBuffer: ByteBuffer(bytes: Pages.stylesheet)))
     }
 
-    private func html(_ text: String, status: HTTPResponse.Status = .ok, receipt: Receipt? = nil) -> Response {
+    /// A page; where `reading` says that the browser's cookie is worthless, the browser is told to forget it.
+    private func html(
+        _ text: String, status: HTTPResponse.Status = .ok, receipt: Receipt? = nil,
+        after reading: PostedCookie.Reading = .absent
+    ) -> Response {
         var headers: HTTPFields = [.contentType: "text/html; charset=utf-8", .cacheControl: "no-store"]
         if let receipt, let timing = ServerTiming.value(receipt) { headers[.serverTiming] = timing }
-        return Response(status: status, headers: headers, body: .init(byteBuffer: ByteBuffer(string: text)))
+        var response = Response(status: status, headers: headers, body: .init(byteBuffer: ByteBuffer(string: text)))
+        if reading == .worthless { response.setCookie(cookie.removal) }
+        return response
     }
 
     // MARK: Posting
@@ -132,9 +140,9 @@ struct Site: Sendable {
     private func store(_ text: MessageText, typed: String, nonce: String, _ request: Request) async -> Response {
         do throws(PointsmanError) {
             switch try await board.store(text, key: FormKey.storageKey(nonce: nonce, text: text.text)) {
-            case .stored(let pool):
+            case .stored(let receipt):
                 var response = Response(status: .seeOther, headers: [.location: "/archive?posted=1"])
-                response.setCookie(cookie.make(pool: pool))
+                response.setCookie(cookie.make(PostedCookie.Posted(pool: receipt.pool, token: receipt.token)))
                 return response
             case .unconfirmed:
                 return await again(
@@ -164,7 +172,7 @@ struct Site: Sendable {
     ) async -> Response {
         let key = nonce.map { FormKey(nonce: $0, signer) } ?? FormKey(signer)
         // What was typed matters more than the newest message: without the database the page still comes.
-        let read = status == .serviceUnavailable ? nil : try? await board.newest(fromPrimary: false)
+        let read = status == .serviceUnavailable ? nil : try? await board.newest()
         let page = Pages.Home(
             newest: read?.content.map(Pages.Shown.init), isEmpty: read != nil && read?.content == nil,
             form: Pages.Form(key, text: typed, problem: problem),
