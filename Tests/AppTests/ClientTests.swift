@@ -125,6 +125,63 @@ extension AppTests {
             }
         }
 
+        // MARK: Tokens
+
+        @Test func aTokenIsGivenForWhatWroteAndOnlyThen() async throws {
+            let table = try await Shared.makeTable("id int")
+            let asking = QueryOptions(wantsToken: true)
+            let client = try await Shared.client()
+            let insert = "INSERT INTO \(table) VALUES (1)"
+            #expect(try await client.query(insert).receipt.token == nil)
+            #expect(try await client.query(insert, options: asking).receipt.token != nil)
+            #expect(try await client.query("SELECT 1", options: asking).receipt.token == nil)
+            let committed = try await client.withTransaction(options: TransactionOptions(wantsToken: true)) {
+                try await $0.query(insert).receipt.token
+            }
+            #expect(committed.value == nil, "it is not committed yet")
+            #expect(committed.receipt.token != nil)
+            let always = try await Shared.client { $0.wantsTokens = true }
+            #expect(try await always.query(insert).receipt.token != nil)
+        }
+
+        /// Each read through another connection than the write, and from a standby as soon as it has it.
+        @Test func aWriteIsReadFromAStandbyThatHasIt() async throws {
+            let table = try await Shared.makeTable("id int")
+            let writer = try await Shared.client()
+            let reader = try await Shared.client()
+            var pools: Set<String?> = []
+            for number in 0..<50 {
+                let write = try await writer.query(
+                    "INSERT INTO \(table) VALUES ($1)", ["\(number)"], options: QueryOptions(wantsToken: true))
+                let read = try await reader.query(
+                    "SELECT count(*) AS n FROM \(table)", freshness: .after(write.receipt),
+                    options: QueryOptions(readOnly: true, waitMilliseconds: 5000))
+                #expect(try read.rows[0].decode("n", as: Int.self) == number + 1)
+                pools.insert(read.receipt.pool)
+                let count = try await reader.withTransaction(
+                    readOnly: true, isolation: .repeatableRead, freshness: .after(write.receipt)
+                ) { try await $0.query("SELECT count(*) AS n FROM \(table)").rows[0].decode("n", as: Int.self) }
+                #expect(count == number + 1)
+            }
+            #expect(pools.contains("standby"))
+        }
+
+        /// The position of a connection's last write is a floor for its reads, not a bond to the primary.
+        @Test func aConnectionThatWroteGoesBackToTheStandbys() async throws {
+            let table = try await Shared.makeTable("id int")
+            let client = try await Shared.client { $0.maximumConnections = 1 }
+            for number in 1...5 {
+                _ = try await client.query("INSERT INTO \(table) VALUES ($1)", ["\(number)"])
+                let sql = "SELECT count(*) AS n FROM \(table)"
+                #expect(try await client.query(sql, options: .read).rows[0].decode("n", as: Int.self) == number)
+                try await eventuallyAsync("a read from a standby") {
+                    let read = try await client.query(sql, options: .read)
+                    #expect(try read.rows[0].decode("n", as: Int.self) == number)
+                    return read.receipt.pool == "standby"
+                }
+            }
+        }
+
         // MARK: Transactions
 
         @Test func aTransactionCommitsOrRollsBack() async throws {

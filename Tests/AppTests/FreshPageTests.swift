@@ -18,7 +18,10 @@ extension AppTests {
 
             init() throws {
                 cluster = try Cluster()
-                daemon = try DaemonProcess(DaemonSettings(cluster))
+                var settings = try DaemonSettings(cluster)
+                // A bound that nobody reaches: with one, the daemon looks how far behind every read's standby is.
+                settings.standby.append("max_lag = \"1h\"")
+                daemon = try DaemonProcess(settings)
                 let migration = try run(
                     MessageServerProcess.program, ["migrate", "--socket", daemon.settings.opsSocket],
                     within: .seconds(60))
@@ -72,6 +75,38 @@ extension AppTests {
             }
         }
 
+        /// A line as `standby 127.0.0.12 in 3.1 ms, 4 ms behind`.
+        private static func isFromStandby(_ text: String) -> Bool {
+            text.wholeMatch(of: /standby 127\.0\.0\.1\d in \d+\.\d ms, (up to date|\d+ ms behind)\./) != nil
+        }
+
+        @Test func whoPostedReadsFromAStandbyToo() async throws {
+            try await blocking {
+                let scene = try Scene()
+                defer { scene.end() }
+                let wanted = "Stored on the primary; this page waited for your message and was read from "
+                // A busy machine's standby may take longer than a page waits for it; not each time.
+                try eventually("a page from a standby") {
+                    let text = Workplace.unique("message")
+                    #expect(try scene.visitor.post(text).status == 303)
+                    let archive = try scene.visitor.get("/archive?posted=1")
+                    #expect(archive.messages.first == text)
+                    let home = try scene.visitor.get("/")
+                    #expect(home.messages == [text])
+                    guard let receipt = archive.receipt, receipt.hasPrefix(wanted) else { return false }
+                    return Self.isFromStandby(String(receipt.dropFirst(wanted.count)))
+                }
+                try scene.cluster.waitForReplay()
+                let home = try Browser(scene.server).get("/")
+                let receipt = try #require(home.receipt)
+                #expect(Self.isFromStandby(receipt.replacing("Read from ", with: "")), "\(receipt)")
+                let timing = try #require(home.headers["server-timing"])
+                #expect(
+                    timing.wholeMatch(of: /db;desc="standby 127\.0\.0\.1\d:\d+";dur=\d+\.\d, lag;dur=\d+/) != nil,
+                    "\(timing)")
+            }
+        }
+
         @Test func onlyWhoPostedSeesTheMessageBeforeTheStandbysHaveIt() async throws {
             try await blocking {
                 let scene = try Scene()
@@ -109,6 +144,7 @@ extension AppTests {
                     let write = try await writer.query(
                         "INSERT INTO msgs_msg (msg_text, msg_time) VALUES ($1, now())", [text],
                         options: QueryOptions(wantsToken: true, session: "visitor-1"))
+                    #expect(write.receipt.token != nil)
                     let byToken = try await reader.query(
                         sql, [text], freshness: .after(write.receipt), options: .read)
                     #expect(byToken.rows.count == 1, "\(text)")
