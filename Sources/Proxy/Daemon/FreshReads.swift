@@ -82,6 +82,7 @@ extension ClientDriver {
         let wish = wish(of: exchange.request, line, effects, on: pool, canWait: canWait)
         if wish.lacksPosition { return exchangeRefused(exchange, .freshnessUnavailable) }
         exchange.floor = wish.floor
+        exchange.aheadPosition = wish.aheadPosition
         // Not worth trying, perhaps; but from here the primary is reached by a miss, in the order of the replies.
         pool.submit(exchange)
     }

@@ -184,6 +184,7 @@ extension ClientDriver {
         guard let fingerprint = Fingerprint.number(text), worker.judge.forget(fingerprint) else {
             return refuse(pending, .unknownName(text, known: "STATS learned shows what may be forgotten"))
         }
+        worker.learnedChanged()
         worker.log.notice("forgotten", metadata: ["fp": "\(text)"])
         writeCompletion("FORGET", id: idBytes(of: pending))
         requestAnswered()

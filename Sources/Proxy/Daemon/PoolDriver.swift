@@ -84,7 +84,7 @@ final class PoolDriver {
             leaving += machine.readdressed()
             // The new address's error is news, also in the same words.
             lastConnectError = ""
-            isDown = false
+            downSince = worker.loop.now
         }
         leaving += machine.resized(to: settings.size, queueLimit: settings.queue)
         for server in leaving { servers[server].retire() }

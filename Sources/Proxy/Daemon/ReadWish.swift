@@ -56,7 +56,7 @@ extension ClientDriver {
         addOwnWrites(&wish, cluster)
         if options.present.contains(.session) { addSession(&wish, options.session.bytes(in: line), cluster) }
         if options.present.contains(.after) {
-            options.forEachAfter(in: line) { addToken(&wish, $0, cluster) }
+            options.forEachAfter(in: line) { addToken(&wish, $0, cluster, canWait) }
         }
         if options.present.contains(.lag) {
             addLag(&wish, options.lagMilliseconds, cluster, isSoft: false, canWait)
@@ -110,7 +110,9 @@ extension ClientDriver {
 
     // MARK: Tokens
 
-    private func addToken(_ wish: inout ReadWish, _ text: UnsafeRawBufferPointer, _ cluster: ClusterDriver) {
+    private func addToken(
+        _ wish: inout ReadWish, _ text: UnsafeRawBufferPointer, _ cluster: ClusterDriver, _ canWait: Bool
+    ) {
         let telemetry = cluster.primary.telemetry
         guard let token = CommitToken(text) else {
             telemetry.counters.add(.tokensRefused(.malformed))
@@ -118,7 +120,13 @@ extension ClientDriver {
         }
         switch cluster.history.verdict(on: token) {
         case .floor(let position, let isAhead):
-            if isAhead { wish.aheadPosition = max(position, wish.aheadPosition ?? position) }
+            if isAhead {
+                wish.aheadPosition = max(position, wish.aheadPosition ?? position)
+                // News of another daemon, or forged: who would wait for a standby first asks the primary which.
+                if wish.patience > 0, canWait, case .asRouted = wish.way {
+                    wish.way = .whenPositionKnown(since: worker.loop.now)
+                }
+            }
             wish.raise(to: ReadFloor(position: position, era: cluster.history.era, need: .after, isSoft: false))
         case .unknown:
             wish.leastTimeline = max(wish.leastTimeline, token.timeline)

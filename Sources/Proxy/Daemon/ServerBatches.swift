@@ -75,6 +75,8 @@ extension ServerDriver {
             case .endOfStatement:
                 switch machine.statementEnded() {
                 case .none: break
+                // What follows an error is not run, and libpq has its result ready: it takes no wish for it.
+                case .nextStatement where machine.hasFailed: break
                 case .nextStatement:
                     guard link.connection.setSingleRowMode() else {
                         close(reason: "row-by-row mode was refused", as: .unexpected)

@@ -208,6 +208,7 @@ extension ClientDriver {
             Outcome.isRefusalOfStandby(sqlstate, message: String(decoding: error.message, as: UTF8.self))
         else { return false }
         if worker.judge.learn(statement, sqlstate: sqlstate) {
+            worker.learnedChanged()
             pool.log.notice(
                 "learned",
                 metadata: [

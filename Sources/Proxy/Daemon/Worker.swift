@@ -44,6 +44,9 @@ final class Worker {
     private var readyTimer: DeadlineTimer?
     private var endTimer: DeadlineTimer?
     private(set) var isEnding = false
+    private let learnedFile: LearnedFile?
+    /// Writes what was learned, at most once a second.
+    private var learnedTimer: DeadlineTimer?
     private var generator = SystemRandomNumberGenerator()
     let counters = CounterSet<ProcessCounter>()
     let startedAt: UInt64
@@ -67,6 +70,7 @@ final class Worker {
         self.snapshot = snapshot
         self.toMain = toMain
         judge = Judge(rules: snapshot.rules, cacheBytes: snapshot.settings.server.statementCacheBytes)
+        learnedFile = snapshot.settings.server.stateFolder.map { LearnedFile(folder: $0, log: log) }
         parameterValues = .allocate(capacity: max(1, snapshot.settings.server.maxParameters))
         drain = DrainMachine(timeout: UInt64(snapshot.settings.server.drainTimeoutMilliseconds) * 1_000_000)
         startedAt = loop.now
@@ -76,6 +80,11 @@ final class Worker {
         }
         pools = snapshot.settings.pools.enumerated().map { PoolDriver(index: $0, settings: $1, worker: self) }
         fromMain = MailboxWatch(loop: loop, mailbox: inbox) { [unowned self] in received($0) }
+        learnedTimer = DeadlineTimer(loop: loop) { [unowned self] in learnedFile?.save(judge.learned) }
+        if let learnedFile {
+            let count = learnedFile.load(into: judge)
+            if count > 0 { log.notice("learned_before", metadata: ["statements": "\(count)"]) }
+        }
         drainTimer = DeadlineTimer(loop: loop) { [unowned self] in perform(drain.deadlinePassed(now: loop.now)) }
         let watch = FileWatch(
             loop: loop, fileDescriptor: cancels.fileDescriptor, onReadable: { [unowned self] in cancelsReturned() },
@@ -109,6 +118,12 @@ final class Worker {
             "ready",
             metadata: ["version": "\(Version.current)", "pools": "\(pools.map(\.name).joined(separator: ","))"])
         loop.run()
+    }
+
+    /// What was learned is written a second later: a release that teaches much writes once.
+    func learnedChanged() {
+        guard learnedFile != nil, learnedTimer?.isSet == false else { return }
+        learnedTimer?.set(at: loop.now &+ 1_000_000_000)
     }
 
     func random() -> UInt64 { generator.next() }
@@ -335,6 +350,7 @@ final class Worker {
     }
 
     private func stop() {
+        if learnedTimer?.isSet == true { learnedFile?.save(judge.learned) }
         console.close()
         for pool in pools { pool.close() }
         loop.stop()

@@ -77,6 +77,12 @@ package struct ServerMachine: Equatable {
         }
     }
 
+    /// A statement of the batch in flight has failed: those behind it do not run.
+    package var hasFailed: Bool {
+        if case .busy(let batch) = state { return batch.failed != nil }
+        return false
+    }
+
     // MARK: A batch
 
     /// - Parameters:

@@ -41,6 +41,8 @@ enum SettingType: Sendable {
     /// Text of at most so many bytes that may have line breaks and tabs.
     case text(Int)
     case socketPath
+    /// An absolute path.
+    case folder
     case fileMode
     case connection
     case sqlstate

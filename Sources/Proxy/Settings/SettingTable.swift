@@ -62,7 +62,9 @@ extension Setting {
             .server, "statement_cache", .size(64 * kibibyte...gibibyte), .defaults(.number(16 * mebibyte)),
             "Memory for the verdicts on statements already seen."),
         later(.server, "slow_query"),
-        later(.server, "state_dir"),
+        Setting(
+            .server, "state_dir", .folder, .optional, restart: true,
+            "A folder that the daemon may write to: what it learned of statements survives a restart there."),
     ]
 
     private static let listen: [Setting] = [

@@ -37,7 +37,7 @@ extension SettingType {
         case .word(let words): words.count > 4 ? "one of \(quoted(words))" : alternatives(words)
         case .name: "a name as a string"
         case .line, .text: "a string"
-        case .socketPath: "an absolute path as a string"
+        case .socketPath, .folder: "an absolute path as a string"
         case .fileMode: "permission bits such as \"0660\", in quotes"
         case .connection: "a connection string"
         case .sqlstate: "an SQLSTATE such as \"42501\", in quotes"
@@ -102,6 +102,11 @@ extension SettingType {
             if let problem = problem(withText: text, limit: limit) { return .failure(TypeProblem(message: problem)) }
         case .socketPath:
             if let problem = Self.problem(withSocketPath: text) { return .failure(TypeProblem(message: problem)) }
+        case .folder:
+            let hasControl = text.utf8.contains { $0 < 0x20 || $0 == 0x7F }
+            guard text.hasPrefix("/"), !hasControl, text.utf8.count <= 1024 else {
+                return .failure(TypeProblem(message: "takes an absolute path, found \"\(Quoted.clip(text))\""))
+            }
         case .fileMode:
             guard let mode = FileMode.parse(text) else {
                 let found = Quoted.clip(text)

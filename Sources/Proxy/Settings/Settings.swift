@@ -46,6 +46,8 @@ package struct ServerSettings: Sendable, Equatable {
     package let maxInflight: Int
     /// Room for the verdicts of statements already seen, in bytes.
     package let statementCacheBytes: Int
+    /// Where what was learned is kept; nil: nowhere.
+    package let stateFolder: String?
 }
 
 package enum LogFormat: String, Sendable, CaseIterable {

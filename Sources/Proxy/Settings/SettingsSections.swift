@@ -18,7 +18,8 @@ extension SettingsParser {
             maxLineBytes: values.number("max_line"),
             maxParameters: values.number("max_parameters"),
             maxInflight: values.number("max_inflight"),
-            statementCacheBytes: values.number("statement_cache"))
+            statementCacheBytes: values.number("statement_cache"),
+            stateFolder: values.text("state_dir")?.value)
     }
 
     mutating func listenerSettings(_ sections: [SectionValues]) -> [ListenerSettings] {
