@@ -44,9 +44,14 @@ let daemon: [Target] = [
             .product(name: "Logging", package: "swift-log"),
         ],
         path: "Sources/Proxy/Daemon", swiftSettings: house),
+    .target(
+        name: "Doctor", dependencies: ["Bouncer", "Settings", "Upstream"], path: "Sources/Proxy/Doctor",
+        swiftSettings: house),
     .executableTarget(
         name: "pointsman",
-        dependencies: ["Daemon", "Wire", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+        dependencies: [
+            "Daemon", "Doctor", "Upstream", "Wire", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        ],
         path: "Sources/Proxy/pointsman", swiftSettings: house),
 ]
 
@@ -91,6 +96,7 @@ let tests: [Target] = [
     .testTarget(name: "BouncerTests", dependencies: ["Bouncer"], swiftSettings: house),
     .testTarget(name: "EventLoopTests", dependencies: ["EventLoop"], swiftSettings: house),
     .testTarget(name: "UpstreamTests", dependencies: ["Upstream", "TestKit"], swiftSettings: house),
+    .testTarget(name: "DoctorTests", dependencies: ["Doctor", "Bouncer", "Settings"], swiftSettings: house),
     .testTarget(
         name: "DaemonTests", dependencies: ["Daemon", "Routing", "Settings", "Telemetry", "TestKit", "pointsman"],
         swiftSettings: house),

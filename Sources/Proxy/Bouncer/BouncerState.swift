@@ -138,6 +138,9 @@ package struct BouncerState: Sendable, Equatable {
     /// A number of `SHOW CONFIG`; nil when this version has none of that name.
     package func setting(_ name: String) -> Int? { config[name].flatMap { Int($0) } }
 
+    /// A time of `SHOW CONFIG`; newer versions may write fractions.
+    package func seconds(_ name: String) -> Double? { config[name].flatMap { Double($0) } }
+
     /// The pool that a login leads to; nil while it has had no client.
     package func pool(database: String, user: String?) -> Pool? {
         guard let user = databases[database]?.forcedUser ?? user else { return nil }

@@ -8,7 +8,9 @@ struct Pointsman: ParsableCommand {
         commandName: "pointsman",
         abstract: "A read/write-splitting sidecar for PostgreSQL behind PgBouncer.",
         version: Version.current,
-        subcommands: [Run.self, Check.self, Route.self, SQL.self, Stats.self, Reload.self, ShowVersion.self])
+        subcommands: [
+            Run.self, Check.self, Route.self, SQL.self, Stats.self, Examine.self, Reload.self, ShowVersion.self,
+        ])
 }
 
 struct Run: ParsableCommand {
