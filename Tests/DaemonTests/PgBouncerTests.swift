@@ -199,8 +199,15 @@ struct PgBouncerTests {
         try daemon.settings.write(try Self.settings { $0.folder = daemon.settings.folder }.text)
         #expect(try daemon.operatorClient().ask("RELOAD").problem == nil)
         try waitForState(daemon, "active")
-        // And it is lost again, with a pause in force: nobody is held for what is not known.
+        // Nobody is held for what is not known any more.
         try command("PAUSE msgsvr_rw")
+        try waitForState(daemon, "paused")
+        try daemon.settings.write()
+        #expect(try daemon.operatorClient().ask("RELOAD").problem == nil)
+        #expect(try daemon.stats("pools").first { $0["pool"] == "primary" }?["held"] == "")
+        // A PgBouncer that is started anew has forgotten the pause.
+        try daemon.settings.write(try Self.settings { $0.folder = daemon.settings.folder }.text)
+        #expect(try daemon.operatorClient().ask("RELOAD").problem == nil)
         try waitForState(daemon, "paused")
         try cluster.stop(.pgbouncer)
         try cluster.start(.pgbouncer)
