@@ -83,7 +83,7 @@ struct ReloadTests {
         ("[[rule]]\nname = \"x\"\ntable = [\"a\"]\nroute = \"sideways\"", "sideways"),
         ("[[rule]]\nname = \"x\"\ntable = [\"a\"]\npool = \"nowhere\"", "nowhere"),
         ("[[expect]]\nsql = \"SELECT 1\"\npool = \"primary\"", "expected pool"), ("[pool.standby", "]"),
-        ("[pgbouncer]\nadmin = \"dbname=pgbouncer\"", "not in this version"),
+        ("[pgbouncer]\nadmin = \"dbname=pgbouncer password=x\"", "passfile"),
     ])
     func aBadFileChangesNothing(_ wrong: String, _ word: String) throws {
         let daemon = try DaemonProcess { $0.more = Self.rule("fresh", "fresh_*") }
