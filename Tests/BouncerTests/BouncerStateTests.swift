@@ -157,8 +157,16 @@ struct BouncerStateTests {
         var state = old()
         #expect(state.standing(database: "ro", user: "app").reachedClientLimit == nil)
         state.take(table("key|value\nmax_client_conn|8"), to: .config)
-        #expect(state.standing(database: "ro", user: "app").reachedClientLimit == 8)
+        #expect(state.standing(database: "ro", user: "app").reachedClientLimit == "max_client_conn = 8")
         state.take(table("key|value\nmax_client_conn|9"), to: .config)
         #expect(state.standing(database: "ro", user: "app").reachedClientLimit == nil)
+        // Newer versions limit each database too.
+        state.take(
+            table("name|max_client_connections|current_client_connections\nro|5|5\nrw|5|4\nfree|0|9"), to: .databases)
+        #expect(
+            state.standing(database: "ro", user: "app").reachedClientLimit == "max_db_client_connections = 5")
+        for database in ["rw", "free"] {
+            #expect(state.standing(database: database, user: "app").reachedClientLimit == nil)
+        }
     }
 }

@@ -149,6 +149,25 @@ struct PgBouncerTests {
         }
     }
 
+    /// Reads of a standby pool that can open no connection go where they are served.
+    @Test func aDisabledStandbyDatabase() throws {
+        let daemon = try Self.daemon()
+        let client = try daemon.client()
+        #expect(try client.run("SELECT pg_is_in_recovery()").value == "t")
+        try command("DISABLE msgsvr_ro")
+        defer { #expect(throws: Never.self) { try command("ENABLE msgsvr_ro") } }
+        try command("KILL msgsvr_ro")
+        try command("RESUME msgsvr_ro")
+        try eventually("no connection") { try daemon.pool("standby", "connections_idle") == 0 }
+        for _ in 0..<20 {
+            #expect(try client.query("SELECT pg_is_in_recovery()").value == "f")
+        }
+        try command("ENABLE msgsvr_ro")
+        try eventually("the standbys serve again", within: .seconds(10)) {
+            try client.run("SELECT pg_is_in_recovery()").value == "t"
+        }
+    }
+
     /// A request that would stand behind others for longer than it may wait is told so at once.
     @Test func aLongQueueInPgBouncerRefusesShortRequests() throws {
         let file = try Self.cluster.get().variable("PGBOUNCER_INI")

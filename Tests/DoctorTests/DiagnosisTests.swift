@@ -201,6 +201,12 @@ struct DiagnosisTests {
         #expect(own.pool == "standby" && own.change.text == "app_ro = … max_db_connections=20")
         let general = try finding(.connectionLimit) { $0.config["max_db_connections"] = "15" }
         #expect(general.pool == "standby" && general.change.text == "max_db_connections = 20")
+        // 1.24 and newer limit the clients of a database too.
+        let newer = try finding(.clientLimit) { patient in
+            patient.databaseColumns.append("max_client_connections")
+            patient.databases = patient.databases.map { $0 + ["15"] }
+        }
+        #expect(newer.pool == "standby" && newer.change.text == "app_ro = … max_db_client_connections=20")
     }
 
     /// The versions that have it, and only when it is off.

@@ -31,7 +31,7 @@ struct Patient {
         "server_login_retry": "1", "query_wait_timeout": "5", "query_timeout": "0", "idle_transaction_timeout": "0",
         "max_client_conn": "2000", "max_db_connections": "0", "min_pool_size": "0",
     ]
-    /// name, host, pool_size, pool_mode, max_connections, paused, disabled
+    var databaseColumns = ["name", "host", "pool_size", "pool_mode", "max_connections", "paused", "disabled"]
     var databases: [[String?]] = [
         ["app_rw", "10.0.0.10", "20", nil, "0", "0", "0"], ["app_ro", "10.0.0.11,10.0.0.12", "40", nil, "0", "0", "0"],
     ]
@@ -62,8 +62,7 @@ struct Patient {
         var state = BouncerState()
         state.take(BouncerTable(columns: ["version"], rows: [[version]]), to: .version)
         state.take(BouncerTable(columns: ["key", "value"], rows: config.map { [$0.key, $0.value] }), to: .config)
-        let columns = ["name", "host", "pool_size", "pool_mode", "max_connections", "paused", "disabled"]
-        state.take(BouncerTable(columns: columns, rows: databases), to: .databases)
+        state.take(BouncerTable(columns: databaseColumns, rows: databases), to: .databases)
         var evidence = Evidence(pools: settings.pools.map { Evidence.Pool(settings: $0) })
         if let target = settings.pgbouncer?.target {
             let path = config["conffile"] ?? ""

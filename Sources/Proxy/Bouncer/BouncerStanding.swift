@@ -6,8 +6,8 @@ package struct BouncerStanding: Sendable, Equatable {
     package var hasNoServers = false
     /// New connections are refused; those that are there go on.
     package var isDisabled = false
-    /// max_client_conn, when so many clients are connected: new connections are refused.
-    package var reachedClientLimit: Int?
+    /// The limit, by its setting, when so many clients are connected: new connections are refused.
+    package var reachedClientLimit: String?
     /// How long the first of those that wait in PgBouncer has waited, in nanoseconds. Whoever comes now stands behind
     /// them. 0: nobody waits.
     package var longestWait: UInt64 = 0
@@ -29,7 +29,11 @@ extension BouncerState {
         standing.isDisabled = entry?.isDisabled == true
         let servers = pool(database: database, user: user)?.servers ?? 0
         standing.hasNoServers = servers == 0 && (entry?.minPoolSize ?? setting("min_pool_size") ?? 0) > 0
-        if let limit = setting("max_client_conn"), clients >= limit { standing.reachedClientLimit = limit }
+        if let limit = setting("max_client_conn"), clients >= limit {
+            standing.reachedClientLimit = "max_client_conn = \(limit)"
+        } else if let entry, let limit = entry.maximumClients, entry.clients >= limit {
+            standing.reachedClientLimit = "max_db_client_connections = \(limit)"
+        }
         if let pool = pool(database: database, user: user), pool.clientsWaiting > 0 {
             standing.longestWait = UInt64(max(0, pool.longestWaitMicroseconds)) * 1000
         }

@@ -18,6 +18,9 @@ package struct BouncerState: Sendable, Equatable {
         package var poolMode: String?
         /// Server connections at most, of all users; nil: no limit.
         package var maximumConnections: Int?
+        /// Clients at most, and now (1.24 and newer); nil: no limit.
+        package var maximumClients: Int?
+        package var clients = 0
         package var isPaused = false
         package var isDisabled = false
     }
@@ -100,7 +103,7 @@ package struct BouncerState: Sendable, Equatable {
         databases = [:]
         for row in 0..<answer.count {
             guard let name = answer[row, "name"] else { continue }
-            let limit = answer.number(row, "max_connections")
+            func limit(_ column: String) -> Int? { answer.number(row, column).flatMap { $0 == 0 ? nil : $0 } }
             databases[name] = Database(
                 host: answer[row, "host"] ?? "", port: answer[row, "port"] ?? "",
                 target: answer[row, "database"] ?? name,
@@ -109,7 +112,8 @@ package struct BouncerState: Sendable, Equatable {
                 // The longer name since 1.19.
                 reservePoolSize: answer.number(row, "reserve_pool_size") ?? answer.number(row, "reserve_pool"),
                 poolMode: answer[row, "pool_mode"].flatMap { $0.isEmpty ? nil : $0 },
-                maximumConnections: limit == 0 ? nil : limit,
+                maximumConnections: limit("max_connections"), maximumClients: limit("max_client_connections"),
+                clients: answer.number(row, "current_client_connections") ?? 0,
                 isPaused: answer.isSet(row, "paused"), isDisabled: answer.isSet(row, "disabled"))
         }
     }

@@ -17,7 +17,7 @@ extension BouncerStanding {
     /// Why no connection can be opened now.
     var connectionRefusal: String? {
         if isDisabled { return "its database is disabled in PgBouncer" }
-        return reachedClientLimit.map { "PgBouncer has all the clients that it takes (max_client_conn = \($0))" }
+        return reachedClientLimit.map { "PgBouncer has all the clients that it takes (\($0))" }
     }
 }
 

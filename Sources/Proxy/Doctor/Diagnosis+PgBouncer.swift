@@ -118,26 +118,40 @@ extension Diagnosis {
                 seen: "\(sizes(all)), and one to the console; max_client_conn = \(limit)",
                 pgbouncer("max_client_conn", "\(max(100, wanted * 2))"))
         }
-        judgeConnectionLimit(state)
+        for (name, sharing) in sharingDatabases { judgeLimits(name, sharing, state) }
     }
 
-    private mutating func judgeConnectionLimit(_ state: BouncerState) {
-        var done: Set<String> = []
-        for (pool, entry) in served {
-            guard let name = pool.settings.target.database, done.insert(name).inserted else { continue }
-            let general = state.setting("max_db_connections").flatMap { $0 == 0 ? nil : $0 }
-            // SHOW DATABASES has the general limit where the database has none of its own.
-            let own = entry.maximumConnections == general ? nil : entry.maximumConnections
-            guard let limit = own ?? general else { continue }
-            let sharing = served.map(\.pool.settings).filter { $0.target.database == name }
-            let wanted = sharing.reduce(0) { $0 + $1.size }
-            guard wanted > limit else { continue }
+    /// The pools of each database.
+    private var sharingDatabases: [(name: String, pools: [(pool: Evidence.Pool, entry: BouncerState.Database)])] {
+        let names = served.compactMap(\.pool.settings.target.database)
+        return Set(names).sorted().map { name in
+            (name, served.filter { $0.pool.settings.target.database == name })
+        }
+    }
+
+    private mutating func judgeLimits(
+        _ name: String, _ sharing: [(pool: Evidence.Pool, entry: BouncerState.Database)], _ state: BouncerState
+    ) {
+        guard let (pool, entry) = sharing.first else { return }
+        let pools = sharing.map(\.pool.settings)
+        let wanted = pools.reduce(0) { $0 + $1.size }
+        // SHOW DATABASES has the general limit where the database has none of its own.
+        func change(_ setting: String, _ limit: Int?) -> Finding.Change {
+            let isOwn = limit != nil && limit != state.setting(setting)
+            return isOwn ? databases(pool, "\(setting)=\(wanted)") : pgbouncer(setting, "\(wanted)")
+        }
+        if let limit = entry.maximumClients, wanted > limit {
+            find(
+                .wrong, .clientLimit, pool: pool, "PgBouncer takes fewer clients than the pools may open",
+                seen: "\(sizes(pools)); max_db_client_connections = \(limit)",
+                change("max_db_client_connections", entry.maximumClients))
+        }
+        let general = state.setting("max_db_connections").flatMap { $0 == 0 ? nil : $0 }
+        if let limit = entry.maximumConnections ?? general, wanted > limit {
             find(
                 .wrong, .connectionLimit, pool: pool, "PgBouncer opens fewer server connections than the pools may use",
-                seen: "\(sizes(sharing)); max_db_connections = \(limit)",
-                own == nil
-                    ? pgbouncer("max_db_connections", "\(wanted)")
-                    : databases(pool, "max_db_connections=\(wanted)"))
+                seen: "\(sizes(pools)); max_db_connections = \(limit)",
+                change("max_db_connections", entry.maximumConnections))
         }
     }
 
