@@ -39,15 +39,8 @@ extension AppTests {
                 try cluster.sql("SELECT msg_text FROM msgsvr.msgs_msg ORDER BY id").map { $0[0] }
             }
 
-            /// Stops or goes on with replay on both standbys.
-            func replay(_ goesOn: Bool) throws {
-                for node in [Cluster.Node.standby1, .standby2] {
-                    try cluster.sql("SELECT pg_wal_replay_\(goesOn ? "resume" : "pause")()", on: node)
-                    try eventually("replay on \(node.rawValue)") {
-                        let state = try cluster.value("SELECT pg_get_wal_replay_pause_state()", on: node)
-                        return state == (goesOn ? "not paused" : "paused")
-                    }
-                }
+            func pauseReplay() throws {
+                for node in [Cluster.Node.standby1, .standby2] { try cluster.pauseReplay(node) }
             }
 
             /// Leaves a message whose reply does not come: it is on the primary already when `harm` is done.
@@ -111,7 +104,7 @@ extension AppTests {
             try await blocking {
                 let scene = try Scene()
                 defer { scene.end() }
-                try scene.replay(false)
+                try scene.pauseReplay()
                 for number in 1...5 {
                     let text = "unseen \(number)"
                     #expect(try scene.visitor.post(text).status == 303)
@@ -121,8 +114,11 @@ extension AppTests {
                         #expect(stranger.messages.first == "the first")
                         #expect(stranger.receipt?.hasPrefix("Read from standby ") == true)
                     }
+                    let refused = try scene.visitor.post("")
+                    #expect(refused.status == 422)
+                    #expect(refused.messages == [text])
                 }
-                try scene.replay(true)
+                for node in [Cluster.Node.standby1, .standby2] { try scene.cluster.resumeReplay(node) }
                 try scene.cluster.waitForReplay()
                 let stranger = try Browser(scene.server).get("/")
                 #expect(stranger.messages == ["unseen 5"])
@@ -138,7 +134,7 @@ extension AppTests {
             let reader = PointsmanClient(configuration: configuration)
             let sql = "SELECT 1 FROM msgs_msg WHERE msg_text = $1"
             for isReplaying in [true, false] {
-                if !isReplaying { try await blocking { try scene.replay(false) } }
+                if !isReplaying { try await blocking { try scene.pauseReplay() } }
                 for number in 0..<100 {
                     let text = "\(isReplaying) \(number)"
                     let write = try await writer.query(

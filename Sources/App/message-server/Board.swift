@@ -43,7 +43,7 @@ struct Board: Sendable {
     }
 
     /// The newest message.
-    func newest(_ freshness: Freshness = .any) async throws -> Read<Message?> {
+    func newest(_ freshness: Freshness) async throws -> Read<Message?> {
         let result = try await read(Statements.newest, [], freshness, tag: "newest")
         return Read(content: try result.rows.first.flatMap { try Self.message($0) }, receipt: result.receipt)
     }

@@ -172,7 +172,8 @@ struct Site: Sendable {
     ) async -> Response {
         let key = nonce.map { FormKey(nonce: $0, signer) } ?? FormKey(signer)
         // What was typed matters more than the newest message: without the database the page still comes.
-        let read = status == .serviceUnavailable ? nil : try? await board.newest()
+        let freshness = cookie.read(request).posted?.freshness ?? .any
+        let read = status == .serviceUnavailable ? nil : try? await board.newest(freshness)
         let page = Pages.Home(
             newest: read?.content.map(Pages.Shown.init), isEmpty: read != nil && read?.content == nil,
             form: Pages.Form(key, text: typed, problem: problem),
