@@ -57,6 +57,11 @@ import Wire
         expected.token = CommitToken(rawValue: "1.0/36B0FA0.5f2c91aa")
         expected.rerun = .writes
         #expect(receipt == expected)
+        guard case .completion(let found) = try reply("C\t1\tCOMMIT\t\\N\tresolved=committed") else {
+            return #expect(Bool(false), "a completion")
+        }
+        #expect(Receipt(attributes: found.attributes).isResolved)
+        #expect(!receipt.isResolved)
         #expect(expected.token != nil)
         #expect(Receipt.Reason("tx") == .transaction)
         #expect(Receipt.Reason("moon") == .other("moon"))

@@ -111,6 +111,9 @@ public struct Receipt: Hashable, Sendable {
     /// What a later read gives back, by ``Freshness``, to see this write. nil when nothing was written, when no token was
     /// asked for, and when none could be had.
     public var token: CommitToken?
+    /// The server's reply was lost, and the daemon found out that the write was committed (`@resolve`). The rows that it
+    /// may have returned are lost.
+    public var isResolved = false
 
     public init() {}
 
@@ -129,6 +132,7 @@ public struct Receipt: Hashable, Sendable {
             case "rerun": rerun = Rerun(value)
             case "tx": transaction = TransactionStatus(rawValue: value)
             case "token": token = CommitToken(rawValue: value)
+            case "resolved": isResolved = value == "committed"
             default: break
             }
         }
