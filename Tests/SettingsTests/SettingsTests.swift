@@ -14,7 +14,7 @@ struct SettingsTests {
                     workers: 1, logFormat: .json, logLevel: .debug, drainTimeoutMilliseconds: 45_000,
                     clientWriteTimeoutMilliseconds: 20_000, lineTimeoutMilliseconds: 5000,
                     transactionIdleTimeoutMilliseconds: 120_000, maxClients: 500, maxLineBytes: 2 << 20,
-                    maxParameters: 2000, maxInflight: 64, statementCacheBytes: 8 << 20))
+                    maxParameters: 2000, maxInflight: 64, statementCacheBytes: 8 << 20, stateFolder: nil))
         #expect(settings.defaultRoute == DefaultRouteSettings(read: .standby, write: .primary))
     }
 
@@ -132,7 +132,7 @@ struct SettingsTests {
                     workers: 1, logFormat: .auto, logLevel: .info, drainTimeoutMilliseconds: 30_000,
                     clientWriteTimeoutMilliseconds: 30_000, lineTimeoutMilliseconds: 10_000,
                     transactionIdleTimeoutMilliseconds: 60_000, maxClients: 10_000, maxLineBytes: 1 << 20,
-                    maxParameters: 1024, maxInflight: 1024, statementCacheBytes: 16 << 20))
+                    maxParameters: 1024, maxInflight: 1024, statementCacheBytes: 16 << 20, stateFolder: nil))
         #expect(settings.listeners[0].mode == 0o660)
         #expect(settings.listeners[0].level == .app)
         #expect(settings.pools[0].cluster.value == "main")
