@@ -49,13 +49,14 @@ import Testing
         ])
         #expect(
             table.columns.map(\.name) == [
-                "fingerprint", "kind", "access", "pool", "reason", "calls", "errors", "rows", "mean_us", "max_us",
+                "fingerprint", "kind", "access", "pool", "reason", "calls", "errors", "proven", "rows", "mean_us",
+                "max_us",
                 "total_us", "statement",
             ])
         #expect(
             table.rows == [
                 [
-                    "0123456789abcdef", "select", "read", "standby", "classifier", "1", "0", "3", "12", "12", "12",
+                    "0123456789abcdef", "select", "read", "standby", "classifier", "1", "0", "0", "3", "12", "12", "12",
                     "SELECT $1",
                 ]
             ])

@@ -32,13 +32,14 @@ extension ClientDriver {
         let waited = Int(exchange.waited / 1000)
         telemetry.total.record(microseconds: total)
         telemetry.wait.record(microseconds: waited)
-        telemetry.execution.record(microseconds: total - waited)
+        // From its last sending: what it waited before, for a connection or for a standby to catch up, is none.
+        telemetry.execution.record(microseconds: Int((worker.loop.now &- exchange.sentAt) / 1000))
     }
 
     private func countStatement(_ statement: Statement, _ exchange: Exchange, _ sqlstate: UnsafeRawBufferPointer?) {
         guard let pool = exchange.pool else { return }
         let microseconds = Int((worker.loop.now &- exchange.receivedAt) / 1000)
-        statement.took(microseconds: microseconds)
+        statement.took(microseconds: Int((worker.loop.now &- exchange.sentAt) / 1000))
         let isHeldToReading = exchange.isProving || pool.isStandby && exchange.effect == .read
         let counts = StatementCounts(
             isError: sqlstate != nil, isProven: isHeldToReading && sqlstate == nil, rows: Int(exchange.rowCount),

@@ -178,8 +178,10 @@ extension ClientDriver {
         let id = idBytes(of: exchange)
         let outcome = exchange.errorView
         var retry = exchange.outcomeRetry
-        // On a standby it had no effect, and the next one goes to the primary.
-        if learn(from: exchange, outcome), exchange.effect == .read { retry = .now }
+        // On a standby it had no effect, and the next one goes to the primary, unless its client said that it does not write.
+        if learn(from: exchange, outcome), exchange.effect == .read, !exchange.request.options.present.contains(.ro) {
+            retry = .now
+        }
         countAnswer(
             exchange, outcome.result(retry, isOverdue: exchange.isOverdue), error: (outcome.sqlstate, retry))
         let bound =

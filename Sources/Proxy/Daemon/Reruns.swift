@@ -27,7 +27,7 @@ extension ClientDriver {
             exchange.discardAnswer()
             exchange.stage = .waitingToRunAgain
             exchange.runsInSamePool = true
-            goOn(at: at)
+            if isFirst(exchange) { goOn(at: at) }
             return true
         }
         // Behind others of this client it could wait for a connection that one of them keeps.
@@ -76,10 +76,13 @@ extension ClientDriver {
     /// When a standby should have caught up, if the read may wait that long.
     private func catchUpTime(of exchange: Exchange) -> UInt64? {
         let now = worker.loop.now
-        guard let pool = exchange.pool, let floor = exchange.floor, exchange.aheadPosition == nil, active.count == 1,
-            let node = pool.nodes.nodes.firstIndex(where: { $0.name == exchange.node })
+        guard let pool = exchange.pool, let floor = exchange.floor, exchange.aheadPosition == nil,
+            // A neighbour that keeps a connection until it may answer could keep the one that this one waits for.
+            active.allSatisfy({ $0 === exchange || $0.held.count < Self.fullOutput })
         else { return nil }
-        let at = now &+ pool.nodes.timeToReach(floor.position, from: node)
+        // A fence that failed does not say whose it was.
+        let node = pool.nodes.nodes.firstIndex { $0.name == exchange.node }
+        let at = now &+ (node.map { pool.nodes.timeToReach(floor.position, from: $0) } ?? Self.serverPause)
         guard at < exchange.waitUntil, at < exchange.deadline else { return nil }
         // Waiting is no run in vain.
         exchange.runs -= 1
@@ -123,7 +126,10 @@ extension ClientDriver {
             exchange.reason = .ownWrite
         } else if exchange.runsInSamePool, let pool = exchange.pool {
             exchange.runsInSamePool = false
-            return pool.submit(exchange)
+            guard exchange.rerun == .stale, exchange.stage == .waitingToRunAgain, worker.loop.now >= exchange.waitUntil,
+                let need = exchange.floor?.need
+            else { return pool.submit(exchange) }
+            exchange.reason = need.reason
         }
         sendToPrimary(exchange)
     }

@@ -100,8 +100,8 @@ package final class Statement {
     /// (FunctionGroup has the criterion), or was not parsed. What COALESCE, CURRENT_USER and other syntax does is pure.
     /// Functions behind operators, casts, types and views have no name in a text: they are not seen here.
     package let namesOnlyPureFunctions: Bool
-    /// It names `synchronous_commit` in a SET or set_config: its transaction's commit may be answered before it is flushed. Of
-    /// a text that was not parsed, whether the word is in it.
+    /// It names `synchronous_commit` in a SET or set_config, or was not parsed: its transaction's commit may be answered before
+    /// it is flushed.
     package let mayCommitUnflushed: Bool
     /// The same of `statement_timeout`.
     package let maySetTimeout: Bool
@@ -111,7 +111,7 @@ package final class Statement {
     /// Why it is refused outside a transaction.
     package let refusalOutsideTransaction: Refusal?
 
-    /// How long it took of late, smoothed, in microseconds from the line read to the answer; 0 before its first answer.
+    /// How long it took of late, smoothed, in microseconds from its sending to the answer; 0 before its first answer.
     package private(set) var usualMicroseconds = 0
 
     /// Takes the time of one more answer.
@@ -147,9 +147,11 @@ package final class Statement {
         savepointCommand = facts.savepointCommand
         namesOnlyKnownFunctions = facts.unparsedCause == nil && !facts.namesUnknownFunction
         namesOnlyPureFunctions = facts.unparsedCause == nil && !facts.namesImpureFunction
-        let maySet = facts.kind == .session || facts.kind == .unknown || functions.contains { $0.name == "set_config" }
-        mayCommitUnflushed = maySet && Statement.names("synchronous_commit", in: text)
-        maySetTimeout = maySet && Statement.names("statement_timeout", in: text)
+        // What was not parsed may set anything, and is not searched for it: it may be long.
+        let isUnparsed = facts.unparsedCause != nil
+        let maySet = facts.kind == .session || functions.contains { $0.name == "set_config" }
+        mayCommitUnflushed = isUnparsed || maySet && Statement.names("synchronous_commit", in: text)
+        maySetTimeout = isUnparsed || maySet && Statement.names("statement_timeout", in: text)
         unparsedCause = facts.unparsedCause
         refusal = facts.refusal
         refusalOutsideTransaction = facts.refusalOutsideTransaction
@@ -202,8 +204,10 @@ package final class Statement {
     private static func names(_ word: StaticString, in text: UnsafeRawBufferPointer) -> Bool {
         let count = word.utf8CodeUnitCount
         guard text.count >= count else { return false }
+        let first = word.utf8Start[0]
         return (0...(text.count - count)).contains { start in
-            (0..<count).allSatisfy { text[start + $0] | 0x20 == word.utf8Start[$0] | 0x20 }
+            text[start] | 0x20 == first
+                && (1..<count).allSatisfy { text[start + $0] | 0x20 == word.utf8Start[$0] | 0x20 }
         }
     }
 

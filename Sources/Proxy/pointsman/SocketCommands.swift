@@ -9,7 +9,7 @@ struct Stats: ParsableCommand {
     @OptionGroup var daemon: SocketOptions
     @Flag(help: "Print JSON.")
     var json = false
-    @Argument(help: "pools, rules, statements, learned, clients, pgbouncer, settings or counters.")
+    @Argument(help: "pools, rules, statements, learned, clients, nodes, pgbouncer, settings or counters.")
     var name = "pools"
 
     func run() throws {
