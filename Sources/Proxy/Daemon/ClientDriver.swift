@@ -74,8 +74,8 @@ final class ClientDriver {
     var transactionResolves = false
     /// A statement of it set its own statement_timeout.
     var transactionSetsTimeout = false
-    /// The last commit may have been answered before it was flushed.
-    var ownCommitMayBeUnflushed = false
+    /// Where the last commit may have been answered before it was flushed.
+    var unflushed = WrittenClusters()
     /// Positions of CANCEL requests that found their target, until they are answered.
     var cancelled: Set<UInt64> = []
     var requestsRead: UInt64 = 0
@@ -330,10 +330,14 @@ final class ClientDriver {
         let server = pinned ?? resolving
         pinned = nil
         resolving = nil
+        let unsent = commitToSend
         commitToSend = nil
         let left = active
         active.removeAll()
-        for exchange in left { abandon(exchange) }
+        for exchange in left {
+            // No connection has it.
+            if exchange === unsent { worker.giveBack(exchange) } else { abandon(exchange) }
+        }
         if let server {
             server.pool.telemetry.counters.add(.transactionsAbandoned)
             server.unpin()

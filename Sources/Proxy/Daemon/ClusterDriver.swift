@@ -17,6 +17,9 @@ final class ClusterDriver {
     private static let samplingMemory: UInt64 = 2_000_000_000
     /// Between two of those: an eighth of the shortest wish, but neither more nor less often than this.
     private static let samplingIntervals: ClosedRange<UInt64> = 20_000_000...500_000_000
+    /// Between samples for receipts, and how old the newest may be for one; in nanoseconds.
+    private static let newsInterval: UInt64 = 1_000_000_000
+    private static let oldNews: UInt64 = 2_000_000_000
     /// How long a sample may take, from its start to its answer.
     private static let sampleTimeout: UInt64 = 1_000_000_000
 
@@ -29,9 +32,19 @@ final class ClusterDriver {
     /// The primary that answered last, as receipts write it.
     var primaryNode: [UInt8]?
 
-    private var waiting: [(exchange: UInt64, since: UInt64)] = []
+    /// Numbers of exchanges: those that wait for the next sample, and those that the one under way serves.
+    private var waiting: [UInt64] = []
+    private var served: [UInt64] = []
     private var waitingTimer: DeadlineTimer?
+    private var waitingDeadline = UInt64.max
     private var isSampling = false
+    /// When the sample under way was handed to its pool: its query leaves then or later.
+    private var sampleSentAt: UInt64?
+    private var isSamplingSoon = false
+    private lazy var endOfTurn: () -> Void = { [unowned self] in
+        isSamplingSoon = false
+        if !waiting.isEmpty { sample() }
+    }
     private var samplingTimer: DeadlineTimer?
     /// The last read in milliseconds, and the shortest wish of late.
     private var lagAskedAt: UInt64 = 0
@@ -65,46 +78,72 @@ final class ClusterDriver {
         }
     }
 
+    /// How old what a standby has is at most, for a receipt. Nothing is said by samples that are old themselves; while
+    /// standbys are compared with them, the next one is at most a second away.
+    func lag(of position: LogPosition) -> Exchange.Lag {
+        let now = worker.loop.now
+        guard let newest = history.positions.newest else { return .unknown }
+        let age = now &- newest.askedAt
+        if age > Self.newsInterval { sample() }
+        guard age <= Self.oldNews else { return .unknown }
+        return history.positions.age(of: position, now: now).map { .milliseconds($0 / 1_000_000) } ?? .unknown
+    }
+
     // MARK: Waiting for a position
 
-    /// The exchange goes on when a position is known that was asked for at `since` or later: `positionArrived`.
-    func wait(_ exchange: Exchange, since: UInt64) {
+    /// The exchange goes on when a position is known that was asked for at `since` or later, or, when that is nil, from now on:
+    /// `positionArrived`.
+    func wait(_ exchange: Exchange, since: UInt64?) {
         exchange.stage = .waitingForPosition
         exchange.cluster = self
-        waiting.append((exchange.number, since))
-        watchWaiting()
-        if primary.holdReasons.contains(.roleLost) { failWaiting() } else { sample() }
+        if primary.holdReasons.contains(.roleLost) {
+            exchange.client?.positionUnavailable(exchange)
+            return
+        }
+        // What was sent before this moment may have been answered before it: times of one turn of the loop are the same.
+        if let since, let sampleSentAt, sampleSentAt >= since {
+            served.append(exchange.number)
+        } else {
+            waiting.append(exchange.number)
+            sampleSoon()
+        }
+        if exchange.deadline < waitingDeadline {
+            waitingDeadline = exchange.deadline
+            waitingTimer?.set(at: waitingDeadline)
+        }
     }
 
     /// Its client left, or cancelled it.
     func abandon(_ exchange: Exchange) {
-        waiting.removeAll { $0.exchange == exchange.number }
-    }
-
-    private func watchWaiting() {
-        let next = waiting.lazy.map { self.worker.exchanges[$0.exchange].deadline }.min()
-        if let next { waitingTimer?.set(at: next) } else { waitingTimer?.clear() }
+        waiting.removeAll { $0 == exchange.number }
+        served.removeAll { $0 == exchange.number }
     }
 
     private func endWaiting() {
         let now = worker.loop.now
-        for entry in waiting where worker.exchanges[entry.exchange].deadline <= now {
-            let exchange = worker.exchanges[entry.exchange]
+        for number in waiting + served where worker.exchanges[number].deadline <= now {
+            let exchange = worker.exchanges[number]
             abandon(exchange)
             exchange.client?.positionUnavailable(exchange)
         }
-        watchWaiting()
+        waitingDeadline = (waiting + served).map { worker.exchanges[$0].deadline }.min() ?? .max
+        if waitingDeadline < .max { waitingTimer?.set(at: waitingDeadline) }
     }
 
     /// No primary can be asked.
     private func failWaiting() {
-        let failed = waiting
-        waiting.removeAll(keepingCapacity: true)
-        for entry in failed {
-            let exchange = worker.exchanges[entry.exchange]
+        for number in takeAllWaiting() {
+            let exchange = worker.exchanges[number]
             exchange.client?.positionUnavailable(exchange)
         }
-        watchWaiting()
+    }
+
+    private func takeAllWaiting() -> [UInt64] {
+        defer {
+            waiting.removeAll(keepingCapacity: true)
+            served.removeAll(keepingCapacity: true)
+        }
+        return served + waiting
     }
 
     // MARK: Samples
@@ -128,32 +167,44 @@ final class ClusterDriver {
         if worker.loop.now &- lagAskedAt <= Self.samplingMemory { sample() }
     }
 
+    /// At the end of the turn: all that waits by then shares one, and the connection of whoever waits is free again.
+    private func sampleSoon() {
+        guard !isSamplingSoon, !isSampling else { return }
+        isSamplingSoon = true
+        worker.loop.atEndOfTurn(endOfTurn)
+    }
+
     private func sample() {
         guard !isSampling, !worker.isEnding else { return }
         isSampling = true
+        sampleSentAt = worker.loop.now
         samplingTimer?.clear()
+        served += waiting
+        waiting.removeAll(keepingCapacity: true)
         let exchange = worker.takeExchange()
         exchange.kind = .sample
+        exchange.pool = primary
         exchange.cluster = self
         exchange.asksReport = true
         exchange.receivedAt = worker.loop.now
         exchange.deadline = worker.loop.now &+ Self.sampleTimeout
         primary.telemetry.counters.add(.samples)
-        primary.submit(exchange)
+        // A connection that is idle serves it at once, whoever else waits: many wait for its answer.
+        if let server = primary.lendServer() { server.start(exchange) } else { primary.submit(exchange) }
     }
 
     /// The sample came back, or nothing did.
     func sampleEnded(_ report: ClusterHistory.Report?, askedAt: UInt64) {
         isSampling = false
+        sampleSentAt = nil
         guard let report else { return failWaiting() }
-        let served = waiting.filter { $0.since <= askedAt }
-        waiting.removeAll { $0.since <= askedAt }
-        for entry in served {
-            let exchange = worker.exchanges[entry.exchange]
+        let numbers = served
+        served.removeAll(keepingCapacity: true)
+        for number in numbers {
+            let exchange = worker.exchanges[number]
             exchange.report = report
             exchange.client?.positionArrived(exchange, askedAt: askedAt)
         }
-        watchWaiting()
         if !waiting.isEmpty {
             sample()
         } else if worker.loop.now &- lagAskedAt <= Self.samplingMemory {

@@ -126,6 +126,8 @@ final class Exchange {
     var runs = 0
     /// A statement before it turned out to write: what it read does not count.
     var isOvertaken = false
+    /// What a server says of it is not for its client.
+    var isMute: Bool { isDiscarded || isOvertaken }
     /// A rule may say that it must not.
     var mayRunAgain = true
     /// It runs again where it ran: a standby has caught up then, or PgBouncer has a server.

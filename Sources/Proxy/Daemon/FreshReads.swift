@@ -37,6 +37,9 @@ extension ClientDriver {
         if let standbys = wish.spillsFrom { exchange.isSpilled = standbys.takeSpill() }
         if pool.isStandby, case .whenPositionKnown(let since) = wish.way {
             pool.clusterDriver.wait(exchange, since: since)
+        } else if exchange.mayWrite, exchange.asksReport {
+            // It may write: the primary has to be proved before it is sent, not beside it.
+            pool.clusterDriver.wait(exchange, since: nil)
         } else {
             pool.submit(exchange)
         }
@@ -59,9 +62,10 @@ extension ClientDriver {
         if exchange.outcomeIsSuccess {
             exchange.pool?.telemetry.counters.add(.tokens(.unavailable))
             writeOutcome(of: exchange, insideTransaction: inside)
-        } else if !inside, exchange.effect != .commitsOnTheWay, let pool = exchange.pool,
-            pool.holdReasons.contains(.roleLost), exchange.runs < 2
-        {
+        } else if exchange.pool?.holdReasons.contains(.roleLost) != true || exchange.effect == .commitsOnTheWay {
+            // Nothing is known against the server's own word.
+            writeOutcome(of: exchange, insideTransaction: inside)
+        } else if !inside, let pool = exchange.pool, exchange.runs < 2 {
             // The server that refused it was no primary, so it changed nothing: it waits for one that is proved.
             exchange.discardAnswer()
             return pool.submit(exchange)
@@ -76,11 +80,28 @@ extension ClientDriver {
         guard worker.loop.now < exchange.deadline else {
             return exchangeRefused(exchange, .timedOutWaiting(pool: pool.clusterDriver.primary.name))
         }
+        // The sample's, not its own.
+        exchange.report = nil
+        guard pool.isStandby else {
+            guard canWait else { return exchangeRefused(exchange, .freshnessUnavailable) }
+            guard pool.clusterDriver.history.timeline >= exchange.leastTimeline else {
+                pool.telemetry.counters.add(.tokensRefused(.timeline))
+                return exchangeRefused(exchange, .olderTimeline)
+            }
+            return pool.submit(exchange)
+        }
         let line = UnsafeRawPointer(input.pointer(atPosition: exchange.position))
         var effects = RuleEffects()
         effects.maxLag = exchange.ruleMaxLag
         let wish = wish(of: exchange.request, line, effects, on: pool, canWait: canWait)
         if wish.lacksPosition { return exchangeRefused(exchange, .freshnessUnavailable) }
+        if case .primary(let need) = wish.way {
+            // A promotion, perhaps: what it must see is of another era.
+            exchange.leastTimeline = wish.leastTimeline
+            exchange.asksReport = true
+            exchange.reason = need.reason
+            return goToPrimary(exchange)
+        }
         exchange.floor = wish.floor
         exchange.aheadPosition = wish.aheadPosition
         // Not worth trying, perhaps; but from here the primary is reached by a miss, in the order of the replies.
@@ -103,35 +124,36 @@ extension ClientDriver {
         guard let report = exchange.report, let cluster = exchange.pool?.clusterDriver, !exchange.mayWrite else {
             return
         }
-        let position = report.position(coveringUnflushed: ownCommitMayBeUnflushed)
-        let isWanted =
-            machine.written.contains(cluster.index)
-            || ownFloors[cluster.index].map { $0.era != cluster.history.era } == true
-        if isWanted { positionKnown(position, of: cluster) }
+        let era = cluster.history.era
+        if machine.written.contains(cluster.index) || ownFloors[cluster.index].map({ $0.era != era }) == true {
+            positionKnown(report.position(coveringUnflushed: unflushed.contains(cluster.index)), of: cluster)
+        }
         guard exchange.request.options.present.contains(.session) else { return }
         let line = UnsafeRawPointer(input.pointer(atPosition: exchange.position))
         let key = exchange.request.options.session.bytes(in: line)
-        let known = OwnFloors.Floor(position: position, era: cluster.history.era)
+        let isUnflushed = cluster.sessions.floor(of: key, cluster: cluster.index).isUnflushed
+        let known = OwnFloors.Floor(position: report.position(coveringUnflushed: isUnflushed), era: era)
         cluster.sessions.positionKnown(known, of: key, cluster: cluster.index, askedAt: exchange.sentAt)
     }
 
     private func positionKnown(_ position: LogPosition, of cluster: ClusterDriver) {
         ownFloors.set(OwnFloors.Floor(position: position, era: cluster.history.era), of: cluster.index)
         machine.positionKnown(of: cluster.index)
-        ownCommitMayBeUnflushed = false
+        unflushed.remove(cluster.index)
     }
 
     /// Something was committed, or may have been, by this exchange: sessions that share its key must see it.
     func sessionWritten(by exchange: Exchange) {
         guard let cluster = exchange.pool?.clusterDriver else { return }
-        if exchange.mayBeUnflushed { ownCommitMayBeUnflushed = true }
+        if exchange.mayBeUnflushed { unflushed.insert(cluster.index) }
         var key = transactionSession
         if case .query = exchange.kind, exchange.request.options.present.contains(.session) {
             let line = UnsafeRawPointer(input.pointer(atPosition: exchange.position))
             key = Array(exchange.request.options.session.bytes(in: line))
         }
         guard !key.isEmpty else { return }
-        cluster.sessions.set(.pending(since: worker.loop.now), of: key, cluster: cluster.index)
+        cluster.sessions.set(
+            .pending(since: worker.loop.now, isUnflushed: exchange.mayBeUnflushed), of: key, cluster: cluster.index)
     }
 }
 

@@ -38,7 +38,7 @@ extension PoolDriver {
         }
         telemetry.counters.add(.fences(.passed))
         nodes.reached(now: now)
-        exchange.lag = history.positions.age(of: position, now: now).map { .milliseconds($0 / 1_000_000) } ?? .unknown
+        exchange.lag = clusterDriver.lag(of: position)
         return true
     }
 

@@ -12,10 +12,13 @@ struct ReadFloor {
     var need: PrimaryNeed
     /// It is a pool's or a rule's wish alone, so that a fall-back on the primary counts against the spill budget.
     var isSoft: Bool
+    /// A wish in nanoseconds in it, which moves on while the read waits for a connection.
+    var age: UInt64?
 
     /// The stricter of both.
     mutating func raise(to other: ReadFloor) {
         isSoft = isSoft && other.isSoft
+        if let theirs = other.age { age = min(age ?? theirs, theirs) }
         if other.position > position {
             position = other.position
             need = other.need
@@ -34,7 +37,8 @@ extension Exchange {
         case .probe, .patrol: plan.append(pool.isStandby ? .fence : .report)
         case _ where resolution != nil: return resolvingPlan()
         case .query where effect != .inTransaction:
-            if let question = question(for: pool, now: now) { plan.append(question) }
+            // What may write must not have its answer discarded: whoever wants proof has asked for it before.
+            if !mayWrite, let question = question(for: pool, now: now) { plan.append(question) }
             if isHeldToReading(on: pool) { plan.append(.readOnly) }
             if hasServerTimeout { plan.append(.timeout) }
             plan.append(.request)
@@ -79,9 +83,18 @@ extension Exchange {
     private func question(for pool: PoolDriver, now: UInt64) -> BatchPart? {
         if pool.isStandby {
             guard floor != nil else { return nil }
+            ripen(pool.clusterDriver.history, now: now)
             return isGuarded || pool.asksForProof(now: now) ? .fence : .check
         }
         return asksReport ? .report : nil
+    }
+
+    /// A wish in milliseconds counts from when the read is sent. Without a sample that is young enough no standby will do.
+    private func ripen(_ history: ClusterHistory, now: UInt64) {
+        guard var ripe = floor, let age = ripe.age, !ripe.isSoft, now > age else { return }
+        let known = history.positions.earliest(since: now &- age)?.position ?? LogPosition(.max)
+        ripe.position = max(ripe.position, known)
+        floor = ripe
     }
 
     /// What `fence` compares with; nil: nothing, it only proves.
@@ -119,14 +132,15 @@ extension Exchange {
 
     /// The fence's own error: the standby is behind. Another error of it says nothing about how far it is: unless the
     /// connection or the request ended with it, the read goes where no fence is needed.
-    func fenceFailed(_ error: borrowing QueryResult) -> Bool {
+    func checkFailed(_ error: borrowing QueryResult) -> Bool {
         guard let sqlstate = error.sqlstate else { return false }
         switch sqlstate.first {
         case UInt8(ascii: "2"): pool?.missed(by: self)
         case UInt8(ascii: "4") where sqlstate.starts(with: "42".utf8): pool?.checkFailed(error)
         default: return false
         }
-        discard()
+        // A server that says no is there: that is all that a question of the daemon's own asks.
+        if !isOwnQuestion { discard() }
         return true
     }
 

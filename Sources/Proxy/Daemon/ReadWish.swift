@@ -69,7 +69,9 @@ extension ClientDriver {
             wish.asksReport = wish.asksReport || wish.floor != nil || options.present.contains(.lag)
             return wish
         }
-        if let limit = [effects.maxLag, pool.settings.maxLagMilliseconds.map(Int32.init)].compactMap(\.self).min() {
+        var limit = effects.maxLag
+        if let ofPool = pool.settings.maxLagMilliseconds { limit = min(limit ?? Int32(ofPool), Int32(ofPool)) }
+        if let limit {
             addLag(&wish, limit, cluster, isSoft: true, canWait)
         }
         if case .asRouted = wish.way, let floor = wish.floor, wish.patience == 0,
@@ -154,7 +156,7 @@ extension ClientDriver {
         cluster.lagWanted(age)
         let era = cluster.history.era
         if let sample = cluster.history.positions.earliest(since: since) {
-            wish.raise(to: ReadFloor(position: sample.position, era: era, need: .lag, isSoft: isSoft))
+            wish.raise(to: ReadFloor(position: sample.position, era: era, need: .lag, isSoft: isSoft, age: age))
         } else if canWait {
             if case .asRouted = wish.way { wish.way = .whenPositionKnown(since: since) }
         } else if !isSoft {

@@ -19,7 +19,9 @@ extension ClientDriver {
     // MARK: May it?
 
     /// What just ended in vain: true when it runs again.
-    func runsAgain(_ exchange: Exchange, _ reason: Rerun.Reason) -> Bool {
+    ///
+    /// - Parameter wasSent: false for one that its pool refused, which would only do so again.
+    func runsAgain(_ exchange: Exchange, _ reason: Rerun.Reason, wasSent: Bool = true) -> Bool {
         guard mayRunAgain(exchange, reason), let pool = exchange.pool else { return false }
         if reason == .lost || reason == .shutdown { pool.standbyFailed() }
         if reason == .stale, let at = catchUpTime(of: exchange) {
@@ -27,11 +29,11 @@ extension ClientDriver {
             exchange.discardAnswer()
             exchange.stage = .waitingToRunAgain
             exchange.runsInSamePool = true
-            if isFirst(exchange) { goOn(at: at) }
+            goOn(at: at)
             return true
         }
         // Behind others of this client it could wait for a connection that one of them keeps.
-        if !reason.needsPrimary, exchange.runs == 1, active.count == 1, !pool.isUnavailable {
+        if !reason.needsPrimary, wasSent, exchange.runs == 1, active.count == 1, !pool.isUnavailable {
             note(exchange, reason)
             exchange.discardAnswer()
             pool.submit(exchange)
@@ -46,7 +48,7 @@ extension ClientDriver {
         note(exchange, reason)
         exchange.discardAnswer()
         exchange.reason = self.reason(of: exchange, reason)
-        if isFirst(exchange) { sendToPrimary(exchange) } else { exchange.stage = .waitingToRunAgain }
+        goToPrimary(exchange)
         return true
     }
 
@@ -78,7 +80,7 @@ extension ClientDriver {
         let now = worker.loop.now
         guard let pool = exchange.pool, let floor = exchange.floor, exchange.aheadPosition == nil,
             // A neighbour that keeps a connection until it may answer could keep the one that this one waits for.
-            active.allSatisfy({ $0 === exchange || $0.held.count < Self.fullOutput })
+            active.count == 1
         else { return nil }
         // A fence that failed does not say whose it was.
         let node = pool.nodes.nodes.firstIndex { $0.name == exchange.node }
@@ -101,7 +103,7 @@ extension ClientDriver {
     /// PgBouncer had no server for it just then (RECONNECT, a restart) and did not forward it: it goes on waiting, as long as
     /// it may wait for a connection.
     func waitsForServer(_ exchange: Exchange) -> Bool {
-        guard let pool = exchange.pool,
+        guard let pool = exchange.pool, active.count == 1,
             exchange.kind.isBegin || exchange.effect != .inTransaction && exchange.effect != .commit,
             exchange.outcomeIsError, exchange.wasNotForwarded,
             exchange.errorView.message.starts(with: "server login has been failing".utf8)
@@ -113,7 +115,7 @@ extension ClientDriver {
         exchange.discardAnswer()
         exchange.stage = .waitingToRunAgain
         exchange.runsInSamePool = true
-        if isFirst(exchange) { goOn(at: at) }
+        goOn(at: at)
         return true
     }
 
@@ -126,12 +128,18 @@ extension ClientDriver {
             exchange.reason = .ownWrite
         } else if exchange.runsInSamePool, let pool = exchange.pool {
             exchange.runsInSamePool = false
-            guard exchange.rerun == .stale, exchange.stage == .waitingToRunAgain, worker.loop.now >= exchange.waitUntil,
-                let need = exchange.floor?.need
-            else { return pool.submit(exchange) }
+            // Neighbours that came meanwhile may keep the connections of this pool until this one has answered.
+            guard pool.isStandby, active.count > 1, let need = exchange.floor?.need else {
+                return pool.submit(exchange)
+            }
             exchange.reason = need.reason
         }
         sendToPrimary(exchange)
+    }
+
+    /// To the primary, when it is its turn.
+    func goToPrimary(_ exchange: Exchange) {
+        if isFirst(exchange) { sendToPrimary(exchange) } else { exchange.stage = .waitingToRunAgain }
     }
 
     private func sendToPrimary(_ exchange: Exchange) {
@@ -154,11 +162,16 @@ extension ClientDriver {
     private func overtake(_ writer: Exchange) {
         machine.readTurnedOutToWrite()
         for exchange in active where exchange !== writer {
+            if exchange.stage == .answered {
+                // A refusal, a cancel, a deadline and an error stand: only rows may be too old.
+                guard exchange.pool != nil, exchange.outcomeIsSuccess else { continue }
+                machine.readResumed()
+                exchange.stage = .waitingToRunAgain
+            }
             exchange.isOvertaken = true
-            guard exchange.stage == .answered else { continue }
-            machine.readResumed()
+            // Nothing of it has left, because the writer is first. What still comes is not taken any more.
             exchange.discardAnswer()
-            exchange.stage = .waitingToRunAgain
+            if exchange.stage == .running { exchange.server?.resume() }
         }
     }
 
@@ -167,6 +180,7 @@ extension ClientDriver {
         guard exchange.isOvertaken else { return false }
         exchange.discardAnswer()
         exchange.stage = .waitingToRunAgain
+        if isFirst(exchange) { goOn(exchange) }
         return true
     }
 }

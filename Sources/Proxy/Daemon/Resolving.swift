@@ -69,6 +69,11 @@ extension ClientDriver {
     func sendCommit() {
         guard let exchange = commitToSend, let server = pinned ?? resolving else { return }
         commitToSend = nil
+        guard worker.loop.now < exchange.deadline else {
+            // A cancel was long in coming back: the transaction is rolled back, and nothing of it applied.
+            exchange.resolution?.stage = .identifying
+            return exchangeLost(exchange, stage: .notSent, error: "the deadline passed before COMMIT could be sent")
+        }
         server.start(exchange)
     }
 

@@ -113,7 +113,7 @@ extension ServerDriver {
         case .keepSuccess(let statement):
             if plan[statement] == .request { keep(result, for: exchange) }
         case .keepError(let statement):
-            if plan[statement] == .fence, exchange.fenceFailed(result) { break }
+            if plan[statement].isCheck, exchange.checkFailed(result) { break }
             // The connection ends with it: the statement's own result stays, its commit is to be found.
             if plan[statement] == .commit, result.isFatal {
                 lastError = String(decoding: result.message, as: UTF8.self)
@@ -140,14 +140,14 @@ extension ServerDriver {
         }
         if result.status == .fatalError { lastError = String(decoding: result.message, as: UTF8.self) }
         // A statement of no rows still has columns to tell.
-        if result.status == .tuplesOK, !exchange.wroteColumns, !exchange.isDiscarded, let client = exchange.client {
+        if result.status == .tuplesOK, !exchange.wroteColumns, !exchange.isMute, let client = exchange.client {
             client.deliverColumns(result, of: exchange)
         }
         exchange.outcome = consume result
     }
 
     private func deliverRow(_ result: borrowing QueryResult, of exchange: Exchange) {
-        guard !exchange.isDiscarded else { return }
+        guard !exchange.isMute else { return }
         exchange.rowCount &+= 1
         guard let client = exchange.client else { return }
         client.deliverRow(result, of: exchange)
@@ -159,7 +159,7 @@ extension ServerDriver {
     }
 
     func deliverNotice(_ notice: borrowing ServerNotice) {
-        guard let exchange = running, !exchange.isDiscarded, let client = exchange.client else { return }
+        guard let exchange = running, !exchange.isMute, let client = exchange.client else { return }
         client.deliverNotice(notice, of: exchange)
     }
 

@@ -251,7 +251,7 @@ extension ClientDriver {
     /// Answers E to an exchange that was never sent.
     func exchangeRefused(_ exchange: Exchange, _ answer: Answer) {
         if exchange.resolution?.stage == .asking { return unresolved(exchange, error: answer.message) }
-        if answer.meansNoStandby, runsAgain(exchange, .lost) { return }
+        if answer.meansNoStandby, runsAgain(exchange, .lost, wasSent: false) { return }
         let wasInTransaction = machine.transaction != .none
         machine.requestRefused()
         writeError(answer, id: idBytes(of: exchange), insideTransaction: wasInTransaction, exchange: exchange)

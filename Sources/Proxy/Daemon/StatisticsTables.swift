@@ -30,7 +30,8 @@ extension Worker {
             return answer(.pgbouncer(snapshot.settings.pgbouncer == nil ? [] : console.statistics()))
         case "nodes": return answer(.nodes(nodeStatistics()))
         default:
-            return .unknown("STATS takes pools, rules, statements, learned, clients, nodes, pgbouncer, settings or counters")
+            return .unknown(
+                "STATS takes pools, rules, statements, learned, clients, nodes, pgbouncer, settings or counters")
         }
     }
 

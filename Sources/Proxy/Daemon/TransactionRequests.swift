@@ -24,6 +24,9 @@ extension ClientDriver {
         if decision.access == .read {
             (decision, wish) = freshen(decision, pending.request, line) { decide(needing: $0) }
             if wish.isRefusedSpill { return refuse(pending, .spillExhausted) }
+        } else if let index = decision.pool {
+            // What it reads must be the primary's, too.
+            wish = self.wish(of: pending.request, line, decision.effects, on: worker.pools[index])
         }
         guard let index = decision.pool else { preconditionFailure("a decision is a pool or a refusal") }
         _ = machine.begin()
@@ -142,7 +145,7 @@ extension ClientDriver {
     private func complete(_ exchange: Exchange, wrote: Bool, insideTransaction: Bool) {
         guard let pool = exchange.pool else { preconditionFailure("an exchange that ran nowhere") }
         if wrote && exchange.wantsToken || roleIsInDoubt(exchange) {
-            return pool.clusterDriver.wait(exchange, since: worker.loop.now)
+            return pool.clusterDriver.wait(exchange, since: nil)
         }
         positionLearned(from: exchange)
         writeOutcome(of: exchange, insideTransaction: insideTransaction)
@@ -317,6 +320,7 @@ extension ClientDriver {
         pinned = nil
         stopIdling()
         server?.unpin()
+        releaseResolving()
     }
 }
 

@@ -38,9 +38,14 @@ package struct OwnFloors: Equatable, Sendable {
 package struct SessionFloors: Equatable {
     package enum Floor: Equatable {
         case none
-        /// It wrote at this time (monotonic nanoseconds), and no position behind that is known.
-        case pending(since: UInt64)
+        /// It wrote at this time (monotonic nanoseconds), and no position behind that is known; `isUnflushed` when a commit may
+        /// have been answered before it was flushed.
+        case pending(since: UInt64, isUnflushed: Bool)
         case known(OwnFloors.Floor)
+
+        package var isUnflushed: Bool {
+            if case .pending(_, let isUnflushed) = self { isUnflushed } else { false }
+        }
     }
 
     private struct Key: Hashable {
@@ -77,17 +82,22 @@ package struct SessionFloors: Equatable {
     ) {
         switch floor(of: name, cluster: cluster) {
         case .none: return
-        case .pending(let since): guard since <= askedAt else { return }
+        // Times of one turn of the loop are the same.
+        case .pending(let since, _): guard since < askedAt else { return }
         // Of an era that is over.
         case .known(let floor): guard floor.era != known.era else { return }
         }
         set(.known(known), of: Array(name), cluster: cluster)
+        if case .pending(let since, let isUnflushed) = common[cluster], since < askedAt, !isUnflushed {
+            common[cluster] = .known(known)
+        }
     }
 
     private func later(_ left: Floor?, _ right: Floor) -> Floor {
         switch (left ?? .none, right) {
         case (.none, let other), (let other, .none): return other
-        case (.pending(let a), .pending(let b)): return .pending(since: max(a, b))
+        case (.pending(let a, let one), .pending(let b, let other)):
+            return .pending(since: max(a, b), isUnflushed: one || other)
         case (.pending, _): return left ?? right
         case (_, .pending): return right
         case (.known(let a), .known(let b)):

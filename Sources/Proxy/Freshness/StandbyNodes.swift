@@ -60,7 +60,7 @@ package struct StandbyNodes: Equatable {
         /// Where it should be by now, carefully: it may stand still.
         func expected(now: UInt64) -> LogPosition {
             let seconds = min(Double(now &- seenAt) / 1e9, StandbyNodes.foresight)
-            return LogPosition(replayed.bytes &+ UInt64(rate * seconds * 0.9))
+            return LogPosition(replayed.bytes &+ UInt64(min(rate * seconds * 0.9, 1e15)))
         }
     }
 

@@ -10,9 +10,9 @@ package struct WrittenClusters: Equatable, Sendable {
 
     package func contains(_ cluster: Int) -> Bool { bits & Self.bit(cluster) != 0 }
 
-    mutating func insert(_ cluster: Int) { bits |= Self.bit(cluster) }
+    package mutating func insert(_ cluster: Int) { bits |= Self.bit(cluster) }
 
-    mutating func remove(_ cluster: Int) { bits &= ~Self.bit(cluster) }
+    package mutating func remove(_ cluster: Int) { bits &= ~Self.bit(cluster) }
 
     mutating func formUnion(_ other: WrittenClusters) { bits |= other.bits }
 

@@ -100,8 +100,8 @@ package final class Statement {
     /// (FunctionGroup has the criterion), or was not parsed. What COALESCE, CURRENT_USER and other syntax does is pure.
     /// Functions behind operators, casts, types and views have no name in a text: they are not seen here.
     package let namesOnlyPureFunctions: Bool
-    /// It names `synchronous_commit` in a SET or set_config, or was not parsed: its transaction's commit may be answered before
-    /// it is flushed.
+    /// It names `synchronous_commit` in a SET or set_config, or may run what does (a user's function, DO, a text that was not
+    /// parsed): its transaction's commit may be answered before it is flushed. Triggers are not seen.
     package let mayCommitUnflushed: Bool
     /// The same of `statement_timeout`.
     package let maySetTimeout: Bool
@@ -150,7 +150,8 @@ package final class Statement {
         // What was not parsed may set anything, and is not searched for it: it may be long.
         let isUnparsed = facts.unparsedCause != nil
         let maySet = facts.kind == .session || functions.contains { $0.name == "set_config" }
-        mayCommitUnflushed = isUnparsed || maySet && Statement.names("synchronous_commit", in: text)
+        let mayRunAnything = isUnparsed || facts.namesUnknownFunction || facts.commitsOnTheWay
+        mayCommitUnflushed = mayRunAnything || maySet && Statement.names("synchronous_commit", in: text)
         maySetTimeout = isUnparsed || maySet && Statement.names("statement_timeout", in: text)
         unparsedCause = facts.unparsedCause
         refusal = facts.refusal
