@@ -6,11 +6,13 @@ import TestKit
 func say(_ text: String) { FileHandle.standardError.write(Data("freshness: \(text)\n".utf8)) }
 
 /// A line that is written over again and again while the load runs, on a terminal only.
-func watch(_ load: PairLoad, as name: String, of pairs: Int, until ended: DispatchSemaphore) {
+func watch(
+    _ progress: () -> (done: Int, stale: Int), as name: String, of pairs: Int, until ended: DispatchSemaphore
+) {
     guard isatty(STDERR_FILENO) == 1 else { return }
     let start = ContinuousClock.now
     while ended.wait(timeout: .now() + .milliseconds(500)) == .timedOut {
-        let (done, stale) = load.progress
+        let (done, stale) = progress()
         let pace = done * 1000 / max(1, (ContinuousClock.now - start).milliseconds)
         let line = "\r\(name): \(done) of \(pairs) pairs, \(stale) stale, \(pace) a second   "
         FileHandle.standardError.write(Data(line.utf8))
@@ -24,11 +26,20 @@ func measure(_ scenario: FreshnessRig.Scenario, _ options: Options) throws -> Re
     // The daemons shall have known the cluster as it was.
     _ = try rig.load(pairs: 1_000, within: .seconds(30)).run()
     try rig.bring(about: scenario, forPairs: options.pairs)
-    let load = rig.load(scenario.kinds, pairs: options.pairs, within: .seconds(options.seconds))
+    let limit = Duration.seconds(options.seconds)
+    let progress: @Sendable () -> (done: Int, stale: Int)
+    let run: () throws -> PairTally
+    if scenario == .race {
+        let race = CommitRace(rig, scenario.kinds, reads: options.pairs, within: limit)
+        (progress, run) = ({ race.progress }, { try race.run() })
+    } else {
+        let load = rig.load(scenario.kinds, pairs: options.pairs, within: limit)
+        (progress, run) = ({ load.progress }, { try load.run() })
+    }
     let ended = DispatchSemaphore(value: 0)
     let watched = DispatchSemaphore(value: 0)
     Thread {
-        watch(load, as: scenario.rawValue, of: options.pairs, until: ended)
+        watch(progress, as: scenario.rawValue, of: options.pairs, until: ended)
         watched.signal()
     }.start()
     defer {
@@ -36,7 +47,7 @@ func measure(_ scenario: FreshnessRig.Scenario, _ options: Options) throws -> Re
         watched.wait()
     }
     let start = ContinuousClock.now
-    let tally = try load.run()
+    let tally = try run()
     return Report(scenario, tally, took: ContinuousClock.now - start)
 }
 

@@ -5,7 +5,7 @@ package final class FreshnessRig: Sendable {
         case delayed
         /// Nothing is wrong: standbys are behind by what it takes.
         case live
-        /// Nothing is wrong, and all reads are first statements of read-only transactions.
+        /// Nothing is wrong, and read-only transactions race with the commits that they must see: `CommitRace`.
         case race
         /// Both standbys receive WAL and apply none.
         case paused
@@ -18,7 +18,7 @@ package final class FreshnessRig: Sendable {
         case branched
 
         package var kinds: [PairKind] {
-            (self == .race ? [.readOnly, .repeatableRead] : PairKind.told) + [.careless]
+            (self == .race ? [.readOnly, .repeatableRead, .repeatableRead] : PairKind.told) + [.careless]
         }
     }
 

@@ -1,3 +1,5 @@
+import Foundation
+
 /// What pairs of a write and a read of it came to.
 package struct PairTally: Sendable {
     /// Pairs whose read was answered with a row, by kind. What follows is about all but the careless ones.
@@ -41,6 +43,50 @@ package struct PairTally: Sendable {
         guard !latencies.isEmpty else { return 0 }
         let sorted = latencies.sorted()
         return Double(sorted[min(sorted.count - 1, Int(Double(sorted.count) * share))]) / 1000
+    }
+
+    /// A read's answer; true when it is stale and should not have been.
+    ///
+    /// - Parameters:
+    ///   - answer: C or E.
+    ///   - kind: how it was told.
+    ///   - start: when it was sent.
+    ///   - floor: what it was told.
+    ///   - wrong: what is wrong with the value that it saw, nil when nothing is.
+    /// - Returns: false for careless reads and for failed ones.
+    mutating func count(
+        _ answer: Answer, _ kind: PairKind, since start: ContinuousClock.Instant, floor: String,
+        _ wrong: (Int?) -> String?
+    ) -> Bool {
+        if let problem = answer.problem {
+            failed(problem, "read")
+            return false
+        }
+        pairs[kind, default: 0] += 1
+        let complaint = wrong((answer.rows.first?.first ?? nil).flatMap { Int($0) })
+        if kind == .careless {
+            if complaint != nil { carelessStale += 1 }
+            return false
+        }
+        let took = (ContinuousClock.now - start).components
+        latencies.append(
+            UInt32(clamping: took.seconds * 1_000_000 + took.attoseconds / 1_000_000_000_000))
+        pools[answer["pool"] ?? "?", default: 0] += 1
+        if let node = answer["node"] { nodes[node, default: 0] += 1 }
+        if let reason = answer["rerun"] { reruns[reason, default: 0] += 1 }
+        guard let complaint else { return false }
+        stale += 1
+        if staleExamples.count < 5 {
+            let attributes = answer.attributes.map { "\($0.key)=\($0.value)" }.joined(separator: " ")
+            staleExamples.append("\(kind.rawValue) \(floor): \(complaint), \(attributes)")
+        }
+        return true
+    }
+
+    /// Whoever is told to come later does.
+    mutating func failed(_ problem: Problem, _ what: String) {
+        failures["\(what) \(problem.sqlstate) \(problem.retry.rawValue)", default: 0] += 1
+        if problem.retry == .later { usleep(20_000) }
     }
 
     package mutating func add(_ other: PairTally) {

@@ -113,14 +113,8 @@ struct PairThread {
     private mutating func applied(_ answer: Answer, _ row: Int) -> Bool {
         guard let problem = answer.problem else { return true }
         if problem.retry != .unknown { rows.append(row) }
-        count(problem, of: "write")
+        tally.failed(problem, "write")
         return false
-    }
-
-    private mutating func count(_ problem: Problem, of what: String) {
-        tally.failures["\(what) \(problem.sqlstate) \(problem.retry.rawValue)", default: 0] += 1
-        // Whoever is told to come later does.
-        if problem.retry == .later { usleep(20_000) }
     }
 
     // MARK: Reading
@@ -135,14 +129,7 @@ struct PairThread {
         let answer: Answer
         switch pair.kind {
         case .readOnly, .repeatableRead:
-            let isolation = pair.kind == .repeatableRead ? " @iso=rr" : ""
-            let ids = (0..<3).map { _ in client.freshID() }
-            try client.send(
-                LineClient.request("BEGIN", ids[0], "@ro\(isolation) \(pair.floor)")
-                    + LineClient.request("Q", ids[1], "", select, ["\(pair.row)"])
-                    + LineClient.request("COMMIT", ids[2]))
-            let answers = try ids.map { try client.answer(to: $0) }
-            answer = answers[0].problem == nil ? answers[1] : answers[0]
+            answer = try client.first(select, ["\(pair.row)"], ofReadOnly: pair.kind, after: pair.floor)
         default:
             answer = try client.query(select, ["\(pair.row)"], options: pair.floor)
         }
@@ -167,29 +154,9 @@ struct PairThread {
     }
 
     private mutating func record(_ answer: Answer, of pair: Pair, since start: ContinuousClock.Instant) {
-        if let problem = answer.problem {
-            count(problem, of: "read")
-            return
+        let isStale = tally.count(answer, pair.kind, since: start, floor: pair.floor) { seen in
+            seen == pair.value ? nil : "wrote \(pair.value), read \(seen.map(String.init) ?? "nothing")"
         }
-        let isStale = answer.rows != [["\(pair.value)"]]
-        tally.pairs[pair.kind, default: 0] += 1
-        if pair.kind == .careless {
-            if isStale { tally.carelessStale += 1 }
-            return load.countPair(stale: false)
-        }
-        let took = (ContinuousClock.now - start).components
-        let microseconds = took.seconds * 1_000_000 + took.attoseconds / 1_000_000_000_000
-        tally.latencies.append(UInt32(clamping: microseconds))
-        tally.pools[answer["pool"] ?? "?", default: 0] += 1
-        if let node = answer["node"] { tally.nodes[node, default: 0] += 1 }
-        if let reason = answer["rerun"] { tally.reruns[reason, default: 0] += 1 }
-        load.countPair(stale: isStale)
-        guard isStale else { return }
-        tally.stale += 1
-        if tally.staleExamples.count < 5 {
-            let attributes = answer.attributes.map { "\($0.key)=\($0.value)" }.joined(separator: " ")
-            tally.staleExamples.append(
-                "\(pair.kind.rawValue) \(pair.floor): wrote \(pair.value), read \(answer.rows), \(attributes)")
-        }
+        if answer.problem == nil { load.countPair(stale: isStale) }
     }
 }
