@@ -85,7 +85,11 @@ struct FreshnessTests {
         let rig = try Self.rig()
         try rig.cluster.delayReplay(by: .milliseconds(300))
         defer { _ = try? rig.cluster.delayReplay(by: .zero) }
-        let patient = rig.load([.token], pairs: 400, within: .seconds(60)) { $0.wait = 5_000 }
+        // One daemon: what another one's token asks for may be ahead of all that this one knows, and is not waited for.
+        let patient = rig.load([.token], pairs: 400, within: .seconds(60)) {
+            $0.wait = 5_000
+            $0.sockets.removeLast()
+        }
         let waited = try patient.run()
         expectFresh(waited, patient)
         #expect(waited.served(by: "standby") > 200, "\(waited.pools)")
