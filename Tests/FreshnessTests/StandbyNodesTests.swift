@@ -199,7 +199,6 @@ struct StandbyNodesTests {
         _ = met(&nodes, Self.first, 1_000, proof, now: .ms(10_000))
         _ = met(&nodes, Self.first, 2_000, now: .ms(11_000))
         nodes.missed(now: .ms(11_000))
-        for _ in 0..<9 { nodes.missed(now: .ms(30_000)) }
         var paused = nodes
         paused.missed(now: .ms(12_000))
         #expect(paused.isWorthTrying(LogPosition(2_890), era: 1, now: .ms(12_000)))
