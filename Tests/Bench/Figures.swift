@@ -2,7 +2,7 @@ import Glibc
 
 /// The figures that this program measures, by the ids of the project's list.
 enum Figures {
-    static let all = ["F1", "F2", "F3", "F4", "F7", "F8", "F9", "F14"]
+    static let all = ["F1", "F2", "F3", "F4", "F6", "F6b", "F7", "F8", "F9", "F14"]
     /// Those that need no server.
     static let offline = ["F7", "F14"]
 
@@ -20,6 +20,7 @@ enum Figures {
             }
         }
         if ids.contains("F3") { figures.append(latency(try Comparison(options: options, clients: 1).rounds())) }
+        if ids.contains("F6") || ids.contains("F6b") { figures += try FreshnessCost(options: options).figures(ids) }
         if !ids.filter(offline.contains).isEmpty { figures += try Judging(rounds: options.rounds).figures(ids) }
         if ids.contains("F9") { figures.append(try idleClients(options, count: 10_000)) }
         if ids.contains("F8") { figures.append(try allocations(options)) }

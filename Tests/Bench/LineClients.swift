@@ -24,10 +24,16 @@ struct LineClients: LoadGenerator {
     private let workload: Workload
     private var random: RandomNumbers
     private var line: [UInt8] = []
-    private let selectStart = Array("Q 1 \(Workload.select)\t".utf8)
-    private let updateStart = Array("Q 1 \(Workload.update)\t".utf8)
+    private let selectStart: [UInt8]
+    private let updateStart: [UInt8]
 
-    init(clients: Int, socket path: String, workload: Workload, seed: UInt64) throws(BenchError) {
+    /// Connects them all. Each of their requests has `options`, such as `@token`.
+    init(
+        clients: Int, socket path: String, workload: Workload, seed: UInt64, options: String = ""
+    ) throws(BenchError) {
+        let start = options.isEmpty ? "Q 1" : "Q 1 \(options)"
+        selectStart = Array("\(start) \(Workload.select)\t".utf8)
+        updateStart = Array("\(start) \(Workload.update)\t".utf8)
         var connections: [Connection] = []
         for _ in 0..<clients { connections.append(Connection(socket: try Self.connect(path))) }
         self.connections = connections
@@ -55,6 +61,28 @@ struct LineClients: LoadGenerator {
             throw error
         }
         return socket
+    }
+
+    /// The whole reply to one request on a connection of its own; blocks until it is there.
+    static func answer(to request: String, socket path: String) throws(BenchError) -> String {
+        let socket = try connect(path)
+        defer { close(socket) }
+        let line = Array("\(request)\n".utf8)
+        guard line.withUnsafeBytes({ write(socket, $0.baseAddress, $0.count) }) == line.count else {
+            throw .system("write")
+        }
+        var reply: [UInt8] = []
+        var buffer = [UInt8](repeating: 0, count: 4096)
+        while true {
+            let count = buffer.withUnsafeMutableBytes { read(socket, $0.baseAddress, $0.count) }
+            guard count > 0 else { throw count == 0 ? BenchError("the daemon closed a connection") : .system("read") }
+            reply += buffer[..<count]
+            guard reply.last == 0x0A else { continue }
+            let last = reply.dropLast().lastIndex(of: 0x0A).map { $0 + 1 } ?? 0
+            let text = String(decoding: reply, as: UTF8.self)
+            if reply[last] == UInt8(ascii: "C") { return text }
+            if reply[last] == UInt8(ascii: "E") { throw BenchError(text) }
+        }
     }
 
     mutating func run(until deadline: UInt64, recording: inout Measurement) throws(BenchError) {

@@ -18,7 +18,8 @@ struct Options {
 
     static let usage = """
         usage: Bench --socket PATH --reads CONNINFO [--writes CONNINFO] [--daemon-pid N] [--pgbouncer-pid N] [--rows N]
-                     [--write-percent N] [--rounds N] [--seconds S] [--allocations FILE] [--out FILE] [F1 F2 F3 F4 F7 F8 F9 F14]
+                     [--write-percent N] [--rounds N] [--seconds S] [--allocations FILE] [--out FILE]
+                     [F1 F2 F3 F4 F6 F6b F7 F8 F9 F14]
         deploy/bench starts what it needs and calls it.
         """
 
