@@ -43,14 +43,15 @@ struct FloorsTests {
         #expect(floor(sessions, "a") == .none)
         learn(&sessions, known(5), "a", askedAt: 1)
         #expect(floor(sessions, "a") == .none, "who wrote nothing has no floor")
-        sessions.set(.pending(since: 100), of: Array("a".utf8), cluster: 0)
-        #expect(floor(sessions, "a") == .pending(since: 100))
+        sessions.set(.pending(since: 100, isUnflushed: false), of: Array("a".utf8), cluster: 0)
+        #expect(floor(sessions, "a") == .pending(since: 100, isUnflushed: false))
         #expect(floor(sessions, "b") == .none)
         #expect(floor(sessions, "a", 1) == .none, "another cluster")
         // Asked for before the write: it may not cover it.
         learn(&sessions, known(50), "a", askedAt: 99)
-        #expect(floor(sessions, "a") == .pending(since: 100))
-        learn(&sessions, known(60), "a", askedAt: 100)
+        learn(&sessions, known(50), "a", askedAt: 100)
+        #expect(floor(sessions, "a") == .pending(since: 100, isUnflushed: false))
+        learn(&sessions, known(60), "a", askedAt: 101)
         #expect(floor(sessions, "a") == .known(known(60)))
         // Positions of the same era that are known later ask for more than is needed.
         learn(&sessions, known(70), "a", askedAt: 200)
@@ -59,8 +60,8 @@ struct FloorsTests {
         learn(&sessions, known(40, era: 2), "a", askedAt: 300)
         #expect(floor(sessions, "a") == .known(known(40, era: 2)))
         // It writes again.
-        sessions.set(.pending(since: 400), of: Array("a".utf8), cluster: 0)
-        #expect(floor(sessions, "a") == .pending(since: 400))
+        sessions.set(.pending(since: 400, isUnflushed: false), of: Array("a".utf8), cluster: 0)
+        #expect(floor(sessions, "a") == .pending(since: 400, isUnflushed: false))
     }
 
     /// An order of floors by how much they ask for: nothing, a position, one of a later era, a write that is not covered.
@@ -71,7 +72,7 @@ struct FloorsTests {
             switch floor {
             case .none: rank = [0]
             case .known(let floor): rank = [1, UInt64(floor.era), floor.position.bytes]
-            case .pending(let since): rank = [2, since]
+            case .pending(let since, _): rank = [2, since]
             }
         }
 
@@ -101,8 +102,8 @@ struct FloorsTests {
             position += UInt64(random.below(3))
             let key = Key(name: random.below(3 * SessionFloors.capacity), cluster: random.below(2))
             if random.chance(70) {
-                sessions.set(.pending(since: now), of: Array(name(key).utf8), cluster: key.cluster)
-                truth[key] = .pending(since: now)
+                sessions.set(.pending(since: now, isUnflushed: false), of: Array(name(key).utf8), cluster: key.cluster)
+                truth[key] = .pending(since: now, isUnflushed: false)
             }
             // A read on the primary, asked for now or a little before.
             let reader =
@@ -111,7 +112,7 @@ struct FloorsTests {
             learn(&sessions, known(position, era: era), name(reader), reader.cluster, askedAt: asked)
             switch truth[reader] ?? .none {
             case .none: break
-            case .pending(let since): if since <= asked { truth[reader] = .known(known(position, era: era)) }
+            case .pending(let since, _): if since < asked { truth[reader] = .known(known(position, era: era)) }
             case .known(let floor): if floor.era != era { truth[reader] = .known(known(position, era: era)) }
             }
             for key in [key, reader] {
