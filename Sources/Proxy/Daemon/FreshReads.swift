@@ -17,6 +17,10 @@ extension ClientDriver {
         let pool = worker.pools[index]
         var wish = wish(of: request, line, routed.effects, on: pool)
         guard pool.isStandby, !pool.isProving else { return (routed, wish) }
+        if routed.effects.mayRerun == false, let floor = wish.floor, case .asRouted = wish.way, !pool.hasProof {
+            // A standby without proof lets it run and is not believed: it would run twice.
+            wish.goToPrimary(floor.need)
+        }
         wish.spill(pool)
         guard case .primary(let need) = wish.way else { return (routed, wish) }
         return (decideAgain(need), wish)
@@ -165,6 +169,8 @@ extension ReadWish {
         case .asRouted, .whenPositionKnown:
             guard pool.isUnavailable else { return }
             goToPrimary(.spill)
+            // Proof is for who asked for it: a spilled read is to cost the primary as little as it can.
+            asksReport = floor != nil
         case .primary(let need):
             guard need == .lag, floor?.isSoft == true else { return }
         }

@@ -25,6 +25,9 @@ extension PoolDriver {
         nodes.asksForProof(era: clusterDriver.history.era, now: now)
     }
 
+    /// Some standby has proved that it belongs to the cluster's history of now, and none is known that did not.
+    var hasProof: Bool { !asksForProof(now: worker.loop.now) }
+
     /// A standby answered a check. False: it is behind the floor, or nothing is known of its history.
     func met(_ report: StandbyNodes.Report, by exchange: Exchange) -> Bool {
         let now = worker.loop.now

@@ -15,6 +15,8 @@ extension ServerDriver {
         exchange.stage = .running
         exchange.sentAt = now
         exchange.runs += 1
+        // An error is told to whom it was about.
+        lastError = ""
         running = exchange
         plan = exchange.plan(for: pool, now: now)
         machine.batchSent(statements: plan.count, mayBeCancelled: true)

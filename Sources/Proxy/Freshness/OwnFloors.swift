@@ -88,9 +88,6 @@ package struct SessionFloors: Equatable {
         case .known(let floor): guard floor.era != known.era else { return }
         }
         set(.known(known), of: Array(name), cluster: cluster)
-        if case .pending(let since, let isUnflushed) = common[cluster], since < askedAt, !isUnflushed {
-            common[cluster] = .known(known)
-        }
     }
 
     private func later(_ left: Floor?, _ right: Floor) -> Floor {
