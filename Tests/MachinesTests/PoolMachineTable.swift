@@ -35,7 +35,7 @@ enum PoolTable: TransitionTable {
         case requestArrived, firstAbandoned, otherAbandoned, expiredEarly, expired, allTaken
         case serverReady, connectFailed, serverLost, connectDue, connectDueLater
         case grown, shrunk, readdressed
-        case held, released, lent
+        case held, released, lent, asked
     }
 
     enum Action: Equatable, Sendable {
@@ -254,6 +254,17 @@ enum PoolTable: TransitionTable {
                 .heldIdle: (.started([.init(request: 3, server: 0)]), "Ai"),
                 .heldFull: (.started([.init(request: 3, server: 0), .init(request: 4, server: 1)]), "AA"),
             ]),
+        .asked: unchanged(
+            .loss(.none),
+            but: [
+                .cold: (.loss(.connect(server: 0)), "c."),
+                // While one is being made it is waited for.
+                .assigned: (.loss(.connect(server: 1)), "Ac"), .heldAssigned: (.loss(.connect(server: 1)), "Ac+1h"),
+                .retiring: (.loss(.connect(server: 1)), "Rc"),
+                .down: (.loss(.retry(at: retryTime)), "..!"), .downOneWaits: (.loss(.retry(at: retryTime)), "..+1!"),
+                .assignedDown: (.loss(.retry(at: retryTime)), "A.!"),
+                .retiringDown: (.loss(.retry(at: retryTime)), "R.!"),
+            ]),
         .lent: unchanged(
             .lent(nil),
             but: [
@@ -315,6 +326,7 @@ enum PoolTable: TransitionTable {
         case .held: "hold"
         case .released: "release"
         case .lent: "lend"
+        case .asked: "connectToAsk"
         }
     }
 
@@ -413,6 +425,7 @@ enum PoolTable: TransitionTable {
             return .none
         case .released: return .started(machine.release())
         case .lent: return .lent(machine.lend())
+        case .asked: return .loss(machine.connectToAsk(now: now))
         }
     }
 }

@@ -149,6 +149,11 @@ final class PoolDriver {
         }
     }
 
+    /// Opens a connection for such a question when all are in use.
+    func connectToAsk() {
+        perform(machine.connectToAsk(now: worker.loop.now))
+    }
+
     /// An idle connection for a question of the daemon's own, also while the pool is held.
     func lendServer() -> ServerDriver? {
         machine.lend().map { servers[$0] }

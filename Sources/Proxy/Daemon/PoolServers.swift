@@ -152,7 +152,12 @@ extension PoolDriver {
         guard !worker.isEnding else { return }
         guard let server = lendServer() else {
             // None is idle. Those that run will tell by their own end.
-            if isWithoutServer { scheduleProbe() } else { isVerifying = false }
+            if isWithoutServer {
+                scheduleProbe()
+                connectToAsk()
+            } else {
+                isVerifying = false
+            }
             return
         }
         server.start(question())

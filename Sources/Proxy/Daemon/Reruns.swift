@@ -18,9 +18,8 @@ extension ClientDriver {
 
     // MARK: May it?
 
-    /// What just ended in vain: true when it runs again.
-    ///
-    /// - Parameter wasSent: false for one that its pool refused, which would only do so again.
+    /// What just ended in vain: true when it runs again. `wasSent` is false for one that its pool refused, which would only do
+    /// so again.
     func runsAgain(_ exchange: Exchange, _ reason: Rerun.Reason, wasSent: Bool = true) -> Bool {
         guard mayRunAgain(exchange, reason), let pool = exchange.pool else { return false }
         if reason == .lost || reason == .shutdown { pool.standbyFailed() }

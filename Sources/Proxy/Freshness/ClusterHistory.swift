@@ -27,10 +27,9 @@ package struct ClusterHistory: Equatable {
             self.commitsUnflushed = commitsUnflushed
         }
 
-        /// What lies below it has been committed. The flush position where commits wait for it: the insert position may lie
-        /// far ahead of what standbys can get, in another session's unfinished work.
-        ///
-        /// - Parameter unflushed: a commit that did not wait for its flush must be covered.
+        /// A position that all commits of now lie below. The flush position where commits wait for it: the insert position may lie
+        /// far ahead of what standbys can get, in another session's unfinished work. With `unflushed` it covers a commit that did
+        /// not wait for its flush.
         package func position(coveringUnflushed unflushed: Bool) -> LogPosition {
             unflushed || commitsUnflushed ? inserted.withoutPageHeader() : flushed
         }

@@ -47,11 +47,9 @@ package struct LogPosition: Comparable, Hashable, Sendable, CustomStringConverti
         String(number, radix: 16, uppercase: true)
     }
 
-    /// A position that a commit can be known to lie before, from the insert position: without the page header that the
-    /// insert position counts when it stands at the beginning of a page (24 bytes, 40 in a segment's first one). No standby
-    /// reports a position inside a header before the next record was written.
-    ///
-    /// - Parameter segmentSize: `wal_segment_size` in bytes, a power of two.
+    /// The insert position without the page header that it counts when it stands at the beginning of a page (24 bytes, 40 in the
+    /// first page of a segment): no standby reports a position inside a header before the next record was written. The
+    /// segment's size is `wal_segment_size` in bytes, a power of two.
     package func withoutPageHeader(segmentSize: UInt64 = 16 << 20) -> LogPosition {
         if bytes % segmentSize == 40 { return LogPosition(bytes - 40) }
         if bytes % 8192 == 24 { return LogPosition(bytes - 24) }

@@ -235,6 +235,17 @@ package struct PoolMachine: Equatable {
         guard openCount + connectingCount < size else { return .none }
         let isAwaited = !isHeld && waiting > connectingCount
         guard isAwaited || (openCount == 0 && connectingCount == 0) else { return .none }
+        return connect(now: now)
+    }
+
+    /// Opens one connection for a question of the pool's owner when `lend` has none to give and there is room: all that are
+    /// open may be pinned to transactions for long.
+    package mutating func connectToAsk(now: UInt64) -> LossAction {
+        guard idle.isEmpty, connectingCount == 0, openCount < size else { return .none }
+        return connect(now: now)
+    }
+
+    private mutating func connect(now: UInt64) -> LossAction {
         if now < notBefore { return .retry(at: notBefore) }
         if notBefore > 0 && connectingCount > 0 { return .none }
         let server = servers.firstIndex(of: .closed) ?? addPlace()
