@@ -85,7 +85,6 @@ extension PoolDriver {
     /// Takes one of the primary's connections for such a read, until the exchange is given back.
     func takeSpill() -> Bool {
         let primary = clusterDriver.primary
-        // The pool that asks may be the primary's own already: the read was decided anew.
         guard hasSpill else {
             telemetry.counters.add(.spills(.refused))
             return false
