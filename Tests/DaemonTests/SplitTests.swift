@@ -159,6 +159,17 @@ struct SplitTests {
         #expect(try client.run("SELECT 1")["why"] == "own-write")
     }
 
+    /// HELLO's `@lag` is a wish like the request's own: also where a hint names the primary it has to show that it is one.
+    @Test func aConnectionsLagIsProvedOnThePrimaryToo() throws {
+        let daemon = try DaemonProcess()
+        let client = try daemon.client()
+        try client.ask("HELLO", "@lag=60000", "1")
+        let first = try client.run("SELECT pg_is_in_recovery()", options: "@route=primary")
+        #expect(try first.value == "f")
+        #expect(first["node"] != nil, "\(first.attributes)")
+        try daemon.stop()
+    }
+
     @Test func hints() throws {
         let table = try makeTable("id int")
         let client = try Shared.client()

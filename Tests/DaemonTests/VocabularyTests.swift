@@ -1,3 +1,4 @@
+import Machines
 import Routing
 import Telemetry
 import Testing
@@ -14,7 +15,8 @@ import Testing
         #expect(Set(PoolRole.allCases.map(\.rawValue)) == Set(Role.allCases.map(\.word)))
     }
 
-    @Test func reasonsOfRoutes() {
+    @Test func reasonsOfRoutesAndReruns() {
+        #expect(Set(Rerun.Reason.allCases.map(\.word)) == Set(RerunReason.allCases.map(\.word)))
         #expect(Set(Routing.RouteReason.allCases.map(\.word)) == Set(Telemetry.RouteReason.allCases.map(\.word)))
     }
 }

@@ -130,14 +130,16 @@ extension Exchange {
         isDiscarded = true
     }
 
-    /// The fence's own error: the standby is behind. Another error of it says nothing about how far it is: unless the
-    /// connection or the request ended with it, the read goes where no fence is needed.
+    /// An error in the place of a check. 22P02 is the fence's own: the standby is behind. A refusal (42…) says nothing about how
+    /// far it is: the read goes where no check is needed. Any other is the request's.
     func checkFailed(_ error: borrowing QueryResult) -> Bool {
         guard let sqlstate = error.sqlstate else { return false }
-        switch sqlstate.first {
-        case UInt8(ascii: "2"): pool?.missed(by: self)
-        case UInt8(ascii: "4") where sqlstate.starts(with: "42".utf8): pool?.checkFailed(error)
-        default: return false
+        if sqlstate.elementsEqual("22P02".utf8) {
+            pool?.missed(by: self)
+        } else if sqlstate.starts(with: "42".utf8) {
+            pool?.checkFailed(error)
+        } else {
+            return false
         }
         // A server that says no is there: that is all that a question of the daemon's own asks.
         if !isOwnQuestion { discard() }

@@ -66,7 +66,8 @@ extension ClientDriver {
         guard pool.isStandby, !pool.isProving else {
             // On the primary nothing else is wanted; what the client asked for is proved there.
             if case .whenPositionKnown = wish.way { wish.way = .asRouted }
-            wish.asksReport = wish.asksReport || wish.floor != nil || options.present.contains(.lag)
+            let asksLag = options.present.contains(.lag) || session.lagMilliseconds != nil
+            wish.asksReport = wish.asksReport || wish.floor != nil || asksLag
             return wish
         }
         var limit = effects.maxLag

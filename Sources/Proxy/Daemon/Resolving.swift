@@ -46,8 +46,8 @@ extension Exchange {
 }
 
 extension ClientDriver {
-    /// Between questions about a transaction that is still in progress, in nanoseconds.
-    private static let askAgain: UInt64 = 20_000_000
+    /// Between questions about one transaction, in nanoseconds.
+    private static let questionPause: UInt64 = 20_000_000
 
     // MARK: Before the commit
 
@@ -107,13 +107,20 @@ extension ClientDriver {
             let inside = exchange.kind.isCommit
             writeError(.resolvedAborted, id: idBytes(of: exchange), insideTransaction: inside, exchange: exchange)
             replyCompleted(exchange)
-        case "in progress" where worker.loop.now &+ Self.askAgain < exchange.deadline:
-            // The server has not noticed yet that its client is gone, or waits for a synchronous standby.
-            exchange.stage = .waitingToRunAgain
-            exchange.runsInSamePool = true
-            goOn(at: worker.loop.now &+ Self.askAgain)
+        // The server has not noticed yet that its client is gone, or waits for a synchronous standby.
+        case "in progress": askAgain(exchange, error: "its transaction is still in progress")
         default: unresolved(exchange, error: "the server could not say what became of its transaction")
         }
+    }
+
+    /// A little later, so that a server that is down is not asked without a pause; not beyond the deadline.
+    func askAgain(_ exchange: Exchange, error: String) {
+        let at = worker.loop.now &+ Self.questionPause
+        guard at < exchange.deadline else { return unresolved(exchange, error: error) }
+        exchange.resolution?.verdict = nil
+        exchange.stage = .waitingToRunAgain
+        exchange.runsInSamePool = true
+        goOn(at: at)
     }
 
     func unresolved(_ exchange: Exchange, error: String) {

@@ -116,8 +116,8 @@ extension ServerDriver {
             if plan[statement] == .request { keep(result, for: exchange) }
         case .keepError(let statement):
             if plan[statement].isCheck, exchange.checkFailed(result) { break }
-            // The connection ends with it: the statement's own result stays, its commit is to be found.
-            if plan[statement] == .commit, result.isFatal {
+            // The statement's own result stays: its commit is to be found, or was asked for in vain.
+            if plan[statement] == .status || plan[statement] == .commit && result.isFatal {
                 lastError = String(decoding: result.message, as: UTF8.self)
                 break
             }

@@ -259,8 +259,7 @@ extension ClientDriver {
             return
         }
         if exchange.resolution?.stage == .asking {
-            if !resolves(exchange) { unresolved(exchange, error: error) }
-            return
+            return askAgain(exchange, error: error)
         }
         if waitsForServer(exchange) { return }
         let wasInTransaction = machine.transaction != .none

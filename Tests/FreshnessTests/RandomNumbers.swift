@@ -1,0 +1,1 @@
+../MachinesTests/RandomNumbers.swift
