@@ -167,7 +167,7 @@ extension ReadWish {
     mutating func spill(_ pool: PoolDriver) {
         switch way {
         case .asRouted, .whenPositionKnown:
-            guard pool.isUnavailable else { return }
+            guard pool.isUnavailable || pool.isDoubtful && pool.hasSpill else { return }
             goToPrimary(.spill)
             // Proof is for who asked for it: a spilled read is to cost the primary as little as it can.
             asksReport = floor != nil

@@ -44,6 +44,8 @@ final class PoolDriver {
     var isWithoutServer = false
     /// A probe asks whether that is so.
     var isVerifying = false
+    /// When a probe first ended without an answer, be it yes or no; 0 when the last one had one.
+    var silentSince: UInt64 = 0
     var probeTimer: DeadlineTimer?
     /// Looks after the servers' roles while there is traffic.
     var patrolTimer: DeadlineTimer?

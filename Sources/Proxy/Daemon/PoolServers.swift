@@ -12,7 +12,7 @@ extension PoolDriver {
     private static let probeTimeout: UInt64 = 150_000_000
     /// Between looks at the servers of a pool with traffic.
     private static let patrolInterval: UInt64 = 1_000_000_000
-    /// Reads wait so long for a pool whose connections are made again, in nanoseconds.
+    /// Reads wait so long for a pool whose connections are made again or that says nothing, in nanoseconds.
     private static let shortOutage: UInt64 = 1_500_000_000
     /// Between probes of a pool that does not serve.
     private static let probeInterval: UInt64 = 100_000_000
@@ -65,9 +65,13 @@ extension PoolDriver {
         return isDown && !isUsable && worker.loop.now &- downSince > Self.shortOutage
     }
 
+    /// Perhaps no standby is there, perhaps PgBouncer has just much to do: what the primary can spare it serves, and the
+    /// others wait.
+    var isDoubtful: Bool { isStandby && silentSince != 0 && clusterDriver.primary.isUsable }
+
     /// A read was lost, or PgBouncer had no server for it: is there one at all?
     func standbyFailed() {
-        guard isStandby, !isWithoutServer, !isVerifying, !worker.isEnding else { return }
+        guard isStandby, !isWithoutServer, silentSince == 0, !isVerifying, !worker.isEnding else { return }
         isVerifying = true
         probe()
     }
@@ -151,7 +155,7 @@ extension PoolDriver {
         guard !worker.isEnding else { return }
         guard let server = lendServer() else {
             // None is idle. Those that run will tell by their own end.
-            if isWithoutServer {
+            if isWithoutServer || silentSince != 0 {
                 scheduleProbe()
                 connectToAsk()
             } else {
@@ -165,14 +169,18 @@ extension PoolDriver {
     /// The probe came back, was lost, or is overdue (then its connection still has it, and gives it back).
     func probeEnded(_ exchange: Exchange, isAnswered: Bool) {
         isVerifying = false
+        let now = worker.loop.now
         guard isAnswered, !exchange.isDiscarded else {
-            if !isWithoutServer {
+            if silentSince == 0 { silentSince = now }
+            // A starting PgBouncer and a busy machine are slow as well: only a refusal is certain at once.
+            if !isWithoutServer, exchange.outcomeIsError || now &- silentSince > Self.shortOutage {
                 isWithoutServer = true
                 log.warning("standbys_unavailable")
                 refuseWaiting(.poolDown(pool: name))
             }
             return scheduleProbe()
         }
+        silentSince = 0
         guard isWithoutServer else { return }
         isWithoutServer = false
         if isStandby { log.notice("standbys_available") } else { release(.roleLost) }
