@@ -21,7 +21,7 @@ struct PositionHistoryTests {
     }
 
     @Test func nothingIsKnownAtFirst() {
-        let history = PositionHistory()
+        let history = PositionHistory(spacing: 0)
         #expect(history.newest == nil)
         #expect(history.earliest(since: 0) == nil)
         #expect(history.age(of: LogPosition(.max), now: 5) == nil)
@@ -31,7 +31,7 @@ struct PositionHistoryTests {
     @Test(arguments: 1...4 as ClosedRange<UInt64>)
     func asTheModelSays(_ seed: UInt64) {
         var random = RandomNumbers(seed: seed)
-        var history = PositionHistory()
+        var history = PositionHistory(spacing: 0)
         var model = Model()
         var now: UInt64 = 1_000
         var position: UInt64 = 1_000
@@ -62,7 +62,7 @@ struct PositionHistoryTests {
     @Test(arguments: 11...12 as ClosedRange<UInt64>)
     func thinningOnlyMakesStricter(_ seed: UInt64) throws {
         var random = RandomNumbers(seed: seed)
-        var history = PositionHistory()
+        var history = PositionHistory(spacing: 0)
         var model = Model()
         var now: UInt64 = 0
         var position: UInt64 = 0
@@ -91,7 +91,7 @@ struct PositionHistoryTests {
     }
 
     @Test func samplesOutOfOrderAreNoNews() {
-        var history = PositionHistory()
+        var history = PositionHistory(spacing: 0)
         history.record(LogPosition(100), askedAt: 10)
         history.record(LogPosition(200), askedAt: 10)
         history.record(LogPosition(200), askedAt: 9)
@@ -107,7 +107,7 @@ struct PositionHistoryTests {
     /// On a primary that stands still a standby that has everything lacks nothing, however old the last commit is; one that
     /// lacks a byte is as old as the last sample that it has.
     @Test func ages() {
-        var history = PositionHistory()
+        var history = PositionHistory(spacing: 0)
         for (position, askedAt) in [(100, 10), (100, 20), (150, 30), (200, 40)] as [(UInt64, UInt64)] {
             history.record(LogPosition(position), askedAt: askedAt)
         }

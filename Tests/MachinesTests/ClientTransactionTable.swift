@@ -13,7 +13,7 @@ enum TransactionTable: TransitionTable {
     enum Event: String, CaseIterable, Codable, Sendable {
         case query, rollbackToSavepoint, begin, commit, rollback
         case batchInTransaction, writeInTransaction, batchFailed, batchEndedTransaction, writeEndedTransaction
-        case committed, rolledBack, refused, serverLost, commitLost, written, positionKnown
+        case committed, rolledBack, foundWrite, refused, serverLost, commitLost, written, positionKnown
     }
 
     enum Action: Equatable, Sendable {
@@ -98,6 +98,9 @@ enum TransactionTable: TransitionTable {
         .rolledBack: row(
             (anyOpen, .to(.none, .nothing)),
             ([.none, .opening, .aborted], .traps)),
+        .foundWrite: row(
+            ([.active, .activeWritten], .to(.activeWritten, .nothing)),
+            ([.none, .opening, .failed, .refused, .failedWritten, .refusedWritten, .aborted], .traps)),
         .refused: row(
             ([.active], .to(.refused, .nothing)),
             ([.activeWritten], .to(.refusedWritten, .nothing)),
@@ -137,6 +140,7 @@ enum TransactionTable: TransitionTable {
         case .batchInTransaction, .writeInTransaction, .batchFailed, .batchEndedTransaction, .writeEndedTransaction:
             "pinnedBatchFinished"
         case .committed, .rolledBack: "transactionEnded"
+        case .foundWrite: "transactionWrote"
         case .refused: "requestRefused"
         case .serverLost: "pinnedServerLost"
         case .commitLost: "commitLost"
@@ -193,6 +197,7 @@ enum TransactionTable: TransitionTable {
         case .writeEndedTransaction: return .pin(machine.pinnedBatchFinished(.idle, wroteTo: ownCluster))
         case .committed: machine.transactionEnded(committed: true)
         case .rolledBack: machine.transactionEnded(committed: false)
+        case .foundWrite: machine.transactionWrote(to: ownCluster)
         case .refused: machine.requestRefused()
         case .serverLost: machine.pinnedServerLost()
         case .commitLost: machine.commitLost()

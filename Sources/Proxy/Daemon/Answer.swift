@@ -38,6 +38,8 @@ enum Answer {
     case notAllowed
     case lost(retry: Outcome.Retry, error: String)
     case transactionIdle(String)
+    /// A statement inside a transaction asks for freshness.
+    case freshnessInTransaction
     /// The standbys cannot answer, and the primary has no more connections for their reads.
     case spillExhausted
     /// No server can show that it is as fresh as the request asks.
@@ -57,7 +59,7 @@ enum Answer {
             .noSuchConnection:
             "08P01"
         case .operatorsOnly, .notAllowed: "42501"
-        case .notInThisVersion: "0A000"
+        case .notInThisVersion, .freshnessInTransaction: "0A000"
         // The file is at fault: "config_file_error" would be PostgreSQL's F0000, but only the listed ones are raised.
         case .reloadFailed: "08P01"
         case .nestedTransaction: "25001"
@@ -192,6 +194,8 @@ enum Answer {
         case .refusedByPgBouncer(let pool, let words): "pool \"\(pool)\" cannot serve this now: \(words)"
         case .timedOut: "the deadline passed, and no answer to the cancel came in time"
         case .cancelledBeforeRunning: "cancelled before it ran"
+        case .freshnessInTransaction:
+            "how fresh a transaction is was settled when it began: give @after, @lag, @session and @wait to BEGIN"
         case .draining: "the daemon is draining: connect again"
         case .tooManyClients(let limit): "\(limit) clients are connected already"
         case .notAllowed: "this user may not connect to this socket"

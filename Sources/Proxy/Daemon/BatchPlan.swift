@@ -13,6 +13,9 @@ enum BatchPart: UInt8 {
     case fence
     /// Asks a primary whether it is one, and where its log stands.
     case report
+    /// A report that fails instead of answering when the server is no primary, or not the one that is known: system $1 (0 when
+    /// none is) and at least timeline $2. The statement behind it does not run there. With $3 it holds the batch to reading.
+    case proof
     /// Holds an autocommit batch on a primary to reading: what writes fails with 25006, as on a standby.
     case readOnly
     /// The request's deadline, for what follows in an autocommit batch; gone with its Sync.
@@ -26,10 +29,14 @@ enum BatchPart: UInt8 {
     case commit
     /// What became of that transaction.
     case status
+    /// Whether a transaction in which nothing was taken for a write has written all the same: a view, an operator or a policy
+    /// may call a function that does.
+    case assigned
     /// COMMIT AND CHAIN behind BEGIN and its check: under REPEATABLE READ the check's own snapshot would be the transaction's.
     case chain
 
-    /// The text; `localTimeout` is made anew each time. Of `fence` $1 is a position, of `timeout` milliseconds.
+    /// The text; `localTimeout` is made anew each time. Of `fence` $1 is a position, of `timeout` milliseconds, of `proof` $1 is
+    /// a system identifier, $2 a timeline as names of WAL files write it, $3 a boolean.
     ///
     /// The functions are PostgreSQL's own by name (pg_catalog), whatever the role's search_path says.
     var sql: StaticString {
@@ -66,9 +73,28 @@ enum BatchPart: UInt8 {
             pg_catalog.concat_ws(' ', pg_catalog.inet_server_addr(), pg_catalog.inet_server_port(), \
             extract(epoch FROM pg_catalog.pg_postmaster_start_time()))
             """
+        case .proof:
+            """
+            SELECT pg_catalog.pg_is_in_recovery(), (pg_catalog.pg_control_system()).system_identifier, \
+            CASE WHEN NOT pg_catalog.pg_is_in_recovery() THEN pg_catalog.pg_current_wal_flush_lsn() END, \
+            CASE WHEN NOT pg_catalog.pg_is_in_recovery() THEN pg_catalog.pg_current_wal_insert_lsn() END, \
+            CASE WHEN NOT pg_catalog.pg_is_in_recovery() \
+            THEN pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_insert_lsn()) END, \
+            pg_catalog.current_setting('synchronous_commit'), \
+            pg_catalog.concat_ws(' ', pg_catalog.inet_server_addr(), pg_catalog.inet_server_port(), \
+            extract(epoch FROM pg_catalog.pg_postmaster_start_time())), \
+            CASE WHEN CASE WHEN pg_catalog.pg_is_in_recovery() THEN true \
+            ELSE (pg_catalog.pg_control_system()).system_identifier <> NULLIF($1::pg_catalog.int8, 0) \
+            OR pg_catalog.left(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_insert_lsn()), 8) \
+            COLLATE pg_catalog."C" < $2::pg_catalog.text END \
+            THEN pg_catalog.concat('proof ', pg_catalog.pg_is_in_recovery())::pg_catalog.int4 END, \
+            CASE WHEN $3::pg_catalog.bool \
+            THEN pg_catalog.set_config('transaction_read_only', 'on', true) END
+            """
         case .readOnly: "SELECT pg_catalog.set_config('transaction_read_only', 'on', true)"
         case .timeout: "SELECT pg_catalog.set_config('statement_timeout', $1, true)"
         case .restoreTimeout: "SET LOCAL statement_timeout TO DEFAULT"
+        case .assigned: "SELECT pg_catalog.txid_current_if_assigned()"
         case .begin: "BEGIN"
         case .commit: "COMMIT"
         case .identify:
@@ -89,7 +115,8 @@ enum BatchPart: UInt8 {
         }
     }
 
-    var isCheck: Bool { self == .check || self == .fence }
+    /// Its failure says something about the server, not about the request.
+    var isCheck: Bool { self == .check || self == .fence || self == .proof }
 }
 
 /// The statements of one request's batch, in order: at most eight.

@@ -72,6 +72,7 @@ final class ClientDriver {
     var commitToSend: Exchange?
     /// The open transaction was begun with `@resolve`.
     var transactionResolves = false
+    var transactionWantsToken = false
     /// A statement of it set its own statement_timeout.
     var transactionSetsTimeout = false
     /// Where the last commit may have been answered before it was flushed.

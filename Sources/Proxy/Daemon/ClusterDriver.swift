@@ -40,6 +40,8 @@ final class ClusterDriver {
     private var isSampling = false
     /// When the sample under way was handed to its pool: its query leaves then or later.
     private var sampleSentAt: UInt64?
+    /// The one before was lost on its way.
+    private var isSamplingAgain = false
     private var isSamplingSoon = false
     private lazy var endOfTurn: () -> Void = { [unowned self] in
         isSamplingSoon = false
@@ -197,7 +199,17 @@ final class ClusterDriver {
     func sampleEnded(_ report: ClusterHistory.Report?, askedAt: UInt64) {
         isSampling = false
         sampleSentAt = nil
-        guard let report else { return failWaiting() }
+        guard let report else {
+            // A connection that died while it idled says nothing about the primary: whoever waits gets a second try.
+            let wasLost = worker.loop.now &- askedAt < Self.sampleTimeout / 2
+            guard wasLost, !isSamplingAgain, !worker.isEnding, !primary.holdReasons.contains(.roleLost) else {
+                isSamplingAgain = false
+                return failWaiting()
+            }
+            isSamplingAgain = true
+            return sample()
+        }
+        isSamplingAgain = false
         let numbers = served
         served.removeAll(keepingCapacity: true)
         for number in numbers {

@@ -14,8 +14,8 @@ final class Exchange {
         case query
         case begin
         case commit
-        /// ROLLBACK, asked for by that verb, or by COMMIT of a transaction that failed.
-        case rollback(answeringCommit: Bool)
+        /// ROLLBACK, asked for by that verb, or by a COMMIT that is answered with this error.
+        case rollback(insteadOfCommit: Answer?)
         /// The daemon's own ROLLBACK behind a client that left, or that goes on elsewhere.
         case cleanup
         /// The daemon's own question where the primary's log stands: no client's.
@@ -55,6 +55,8 @@ final class Exchange {
     var command: StaticString?
     var statement: Statement?
     var effect = Outcome.Effect.read
+    /// COMMIT of a transaction in which nothing was taken for a write: it asks whether that is so.
+    var asksAssigned = false
     /// It may change data: its success is a write that later reads must see.
     var mayWrite = false
     var pool: PoolDriver?
@@ -118,6 +120,10 @@ final class Exchange {
 
     /// Its answer does not count: the server was behind, or is not what it should be.
     var isDiscarded = false
+    /// The statement did not run: the server is not the primary that was asked for.
+    var failedProof = false
+    /// Before it asks the same standbys once more, in nanoseconds.
+    var pauseBehind: UInt64 = 0
     /// A read that runs on the primary to prove that it does not write.
     var isProving = false
     /// Why it ran more than once.
@@ -154,6 +160,8 @@ final class Exchange {
         statement = nil
         effect = .read
         mayWrite = false
+        asksAssigned = false
+        pauseBehind = 0
         pool = nil
         cluster = nil
         server = nil
@@ -178,9 +186,6 @@ final class Exchange {
         wantsToken = false
         mayBeUnflushed = false
         token = nil
-        report = nil
-        node = nil
-        lag = .notAsked
         resolution = nil
         isProving = false
         rerun = nil
@@ -194,6 +199,9 @@ final class Exchange {
     /// Forgets what a server answered: it runs again, or is over.
     func discardAnswer() {
         isDiscarded = false
+        failedProof = false
+        node = nil
+        lag = .notAsked
         report = nil
         wroteColumns = false
         rowCount = 0
@@ -278,10 +286,14 @@ extension Exchange {
             message: String(decoding: view.message, as: UTF8.self), effect: effectSoFar)
     }
 
-    /// Before its own COMMIT nothing of a statement with `@resolve` can have been applied.
+    /// With `@resolve` nothing can have been applied before its COMMIT is sent.
     var effectSoFar: Outcome.Effect {
-        commitsItself && resolution?.stage == .identifying ? .read : effect
+        guard resolution?.stage == .identifying else { return effect }
+        return kind.isCommit ? .inTransaction : .read
     }
+
+    /// COMMIT found that its transaction has written.
+    var foundWrite: Bool { mayWrite || resolution?.transaction != nil }
 
     /// PgBouncer said that it did not forward the statement, and why.
     var wasNotForwarded: Bool {

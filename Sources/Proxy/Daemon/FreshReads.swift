@@ -41,8 +41,8 @@ extension ClientDriver {
         if let standbys = wish.spillsFrom { exchange.isSpilled = standbys.takeSpill() }
         if pool.isStandby, case .whenPositionKnown(let since) = wish.way {
             pool.clusterDriver.wait(exchange, since: since)
-        } else if exchange.mayWrite, exchange.asksReport {
-            // It may write: the primary has to be proved before it is sent, not beside it.
+        } else if exchange.effect == .commitsOnTheWay, exchange.asksReport {
+            // It shares its batch with nothing: the primary is proved before.
             pool.clusterDriver.wait(exchange, since: nil)
         } else {
             pool.submit(exchange)
@@ -69,7 +69,7 @@ extension ClientDriver {
         } else if exchange.pool?.holdReasons.contains(.roleLost) != true || exchange.effect == .commitsOnTheWay {
             // Nothing is known against the server's own word.
             writeOutcome(of: exchange, insideTransaction: inside)
-        } else if !inside, let pool = exchange.pool, exchange.runs < 2 {
+        } else if !inside, let pool = exchange.pool, exchange.runs < 2, exchange.mayRunAgain {
             // The server that refused it was no primary, so it changed nothing: it waits for one that is proved.
             exchange.discardAnswer()
             return pool.submit(exchange)
@@ -86,20 +86,39 @@ extension ClientDriver {
         }
         // The sample's, not its own.
         exchange.report = nil
+        let line = UnsafeRawPointer(input.pointer(atPosition: exchange.position))
         guard pool.isStandby else {
+            // A pool that lost its role gives no connection until one is proved.
+            if !canWait, pool.holdReasons.contains(.roleLost), exchange.effect != .commitsOnTheWay {
+                return pool.submit(exchange)
+            }
             guard canWait else { return exchangeRefused(exchange, .freshnessUnavailable) }
+            // Before the first report nobody could say whose token it is.
+            exchange.leastTimeline = wish(of: exchange.request, line, RuleEffects(), on: pool).leastTimeline
             guard pool.clusterDriver.history.timeline >= exchange.leastTimeline else {
                 pool.telemetry.counters.add(.tokensRefused(.timeline))
                 return exchangeRefused(exchange, .olderTimeline)
             }
             return pool.submit(exchange)
         }
-        let line = UnsafeRawPointer(input.pointer(atPosition: exchange.position))
         var effects = RuleEffects()
         effects.maxLag = exchange.ruleMaxLag
-        let wish = wish(of: exchange.request, line, effects, on: pool, canWait: canWait)
+        var wish = wish(of: exchange.request, line, effects, on: pool, canWait: canWait)
+        if wish.waitsForPosition {
+            // The sample took longer than the wish allows, or is of no use. The primary itself is new enough for whoever asked;
+            // for a pool's or a rule's wish the last that is known stands.
+            if wish.waitsForOwn {
+                wish.goToPrimary(wish.floor?.need ?? .lag)
+            } else {
+                wish = self.wish(of: exchange.request, line, effects, on: pool, canWait: false)
+            }
+        }
         if wish.lacksPosition { return exchangeRefused(exchange, .freshnessUnavailable) }
         if case .primary(let need) = wish.way {
+            if wish.floor?.isSoft == true, need == .lag {
+                guard pool.takeSpill() else { return exchangeRefused(exchange, .spillExhausted) }
+                exchange.isSpilled = true
+            }
             // A promotion, perhaps: what it must see is of another era.
             exchange.leastTimeline = wish.leastTimeline
             exchange.asksReport = true
@@ -170,7 +189,7 @@ extension ReadWish {
             guard pool.isUnavailable || pool.isDoubtful && pool.hasSpill else { return }
             goToPrimary(.spill)
             // Proof is for who asked for it: a spilled read is to cost the primary as little as it can.
-            asksReport = floor != nil
+            asksReport = floor != nil || waitsForOwn
         case .primary(let need):
             guard need == .lag, floor?.isSoft == true else { return }
         }

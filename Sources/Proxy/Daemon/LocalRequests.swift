@@ -107,6 +107,8 @@ extension ClientDriver {
             if offset < active.count {
                 return cancel(active[offset])
             }
+            // ROLLBACK undoes what it can either way; a COMMIT that is cancelled becomes one.
+            if pending.request.verb == .rollback { return false }
             requests[offset].isCancelled = true
             schedule()
             return true

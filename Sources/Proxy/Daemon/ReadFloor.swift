@@ -12,13 +12,17 @@ struct ReadFloor {
     var need: PrimaryNeed
     /// It is a pool's or a rule's wish alone, so that a fall-back on the primary counts against the spill budget.
     var isSoft: Bool
-    /// A wish in nanoseconds in it, which moves on while the read waits for a connection.
+    /// The shortest wish in nanoseconds in it, which moves on while the read waits; and whether it is a pool's or a rule's alone.
     var age: UInt64?
+    var isAgeSoft = true
 
     /// The stricter of both.
     mutating func raise(to other: ReadFloor) {
         isSoft = isSoft && other.isSoft
-        if let theirs = other.age { age = min(age ?? theirs, theirs) }
+        if let theirs = other.age {
+            age = min(age ?? theirs, theirs)
+            isAgeSoft = isAgeSoft && other.isAgeSoft
+        }
         if other.position > position {
             position = other.position
             need = other.need
@@ -37,9 +41,9 @@ extension Exchange {
         case .probe, .patrol: plan.append(pool.isStandby ? .fence : .report)
         case _ where resolution != nil: return resolvingPlan()
         case .query where effect != .inTransaction:
-            // What may write must not have its answer discarded: whoever wants proof has asked for it before.
-            if !mayWrite, let question = question(for: pool, now: now) { plan.append(question) }
-            if isHeldToReading(on: pool) { plan.append(.readOnly) }
+            let question = question(for: pool, now: now)
+            if let question { plan.append(question) }
+            if question != .proof, isHeldToReading(on: pool) { plan.append(.readOnly) }
             if hasServerTimeout { plan.append(.timeout) }
             plan.append(.request)
         case .begin:
@@ -53,7 +57,10 @@ extension Exchange {
             plan.append(.localTimeout)
             plan.append(.request)
             plan.append(.restoreTimeout)
-        case .query, .commit, .rollback, .cleanup, .reload: plan.append(.request)
+        case .commit:
+            if asksAssigned { plan.append(.assigned) }
+            plan.append(.request)
+        case .query, .rollback, .cleanup, .reload: plan.append(.request)
         }
         return plan
     }
@@ -63,6 +70,7 @@ extension Exchange {
         switch resolution?.stage {
         case .identifying:
             if kind.isQuery {
+                if asksReport { plan.append(.proof) }
                 plan.append(.begin)
                 if hasServerTimeout { plan.append(.timeout) }
                 plan.append(.request)
@@ -74,10 +82,10 @@ extension Exchange {
         return plan
     }
 
-    /// It must not write, and the server would let it: its client said so, it is being proved, or a primary stands where a
-    /// standby should.
+    /// It was taken for a read, and the server would let it write: what views, operators and policies call has no name in its
+    /// text. A standby refuses by itself, unless a primary stands where it should be.
     private func isHeldToReading(on pool: PoolDriver) -> Bool {
-        pool.isStandby ? pool.hasPrimaryBehind : isProving || request.options.present.contains(.ro)
+        effect == .read && (!pool.isStandby || pool.hasPrimaryBehind)
     }
 
     private func question(for pool: PoolDriver, now: UInt64) -> BatchPart? {
@@ -86,15 +94,26 @@ extension Exchange {
             ripen(pool.clusterDriver.history, now: now)
             return isGuarded || pool.asksForProof(now: now) ? .fence : .check
         }
-        return asksReport ? .report : nil
+        guard asksReport else { return nil }
+        // BEGIN writes nothing: that its server was the wrong one is known before a statement follows.
+        return kind.isQuery ? .proof : .report
     }
 
-    /// A wish in milliseconds counts from when the read is sent. Without a sample that is young enough no standby will do.
+    /// A wish in milliseconds counts when the read is sent, and when its answer comes. Without a sample that is young enough no
+    /// standby will do; for a pool's or a rule's wish the last position that is known stands.
     private func ripen(_ history: ClusterHistory, now: UInt64) {
-        guard var ripe = floor, let age = ripe.age, !ripe.isSoft, now > age else { return }
-        let known = history.positions.earliest(since: now &- age)?.position ?? LogPosition(.max)
-        ripe.position = max(ripe.position, known)
-        floor = ripe
+        guard let ripe = floor, let age = ripe.age, now > age else { return }
+        let positions = history.positions
+        let last = ripe.isAgeSoft ? positions.newest?.position : LogPosition(.max)
+        guard let known = positions.earliest(since: now &- age)?.position ?? last else { return }
+        floor?.position = max(ripe.position, known)
+    }
+
+    /// The least timeline that will do, as names of WAL files write it.
+    var leastTimelineText: String {
+        let known = pool?.clusterDriver.history.timeline ?? 0
+        let digits = String(max(known, leastTimeline), radix: 16, uppercase: true)
+        return String(repeating: "0", count: 8 - digits.count) + digits
     }
 
     /// What `fence` compares with; nil: nothing, it only proves.
@@ -108,17 +127,21 @@ extension Exchange {
     /// The row of a check or a report, before the request's own rows.
     func checked(_ row: borrowing QueryResult, _ part: BatchPart) {
         guard let pool else { return }
-        if part == .report {
-            guard let said = ClusterHistory.Report(row) else { return discard() }
+        if part == .report || part == .proof {
+            // What may have written is not taken back: its proof has let it run.
+            let counts = mayWrite && kind.isQuery
+            guard let said = ClusterHistory.Report(row) else { return counts ? () : discard() }
             let cluster = cluster ?? pool.clusterDriver
-            guard cluster.reported(said, askedAt: sentAt) else { return discard() }
+            guard cluster.reported(said, askedAt: sentAt) else { return counts ? () : discard() }
             report = said
-            if cluster.history.timeline < leastTimeline { discard() }
+            if cluster.history.timeline < leastTimeline, !counts { discard() }
             if let identity = row.value(0, 6) { node = StandbyNodes.name(of: identity) }
             cluster.primaryNode = node
             lag = .milliseconds(0)
             if let aheadPosition, said.inserted < aheadPosition { pool.telemetry.counters.add(.tokensRefused(.future)) }
         } else {
+            // How old it may be counts until the answer: what stood still on the way is older than it was.
+            ripen(pool.clusterDriver.history, now: pool.worker.loop.now)
             guard var said = StandbyNodes.Report(row, of: part) else { return discard() }
             // Behind the check its transaction begins again: what the check saw was not its snapshot.
             if kind.isBegin, request.options.isRepeatableRead { said.isReadCommitted = true }
@@ -130,13 +153,13 @@ extension Exchange {
         isDiscarded = true
     }
 
-    /// An error in the place of a check. 22P02 is the fence's own: the standby is behind. A refusal (42…) says nothing about how
-    /// far it is: the read goes where no check is needed. Any other is the request's.
-    func checkFailed(_ error: borrowing QueryResult) -> Bool {
+    /// An error in the place of a check. 22P02 is the fence's own: the standby is behind, or the server is no primary. A refusal
+    /// (42…) says nothing about how far a standby is: the read goes where no check is needed. Any other is the request's.
+    func checkFailed(_ error: borrowing QueryResult, _ part: BatchPart) -> Bool {
         guard let sqlstate = error.sqlstate else { return false }
         if sqlstate.elementsEqual("22P02".utf8) {
-            pool?.missed(by: self)
-        } else if sqlstate.starts(with: "42".utf8) {
+            if part == .proof { failedProof = true } else { pool?.missed(by: self) }
+        } else if part != .proof, sqlstate.starts(with: "42".utf8) {
             pool?.checkFailed(error)
         } else {
             return false

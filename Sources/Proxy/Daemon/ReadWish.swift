@@ -28,6 +28,13 @@ struct ReadWish {
     var isRefusedSpill = false
     /// A wish in milliseconds for which no position is known.
     var lacksPosition = false
+    /// What waits for a position is a wish of the client's own.
+    var waitsForOwn = false
+
+    var waitsForPosition: Bool {
+        if case .whenPositionKnown = way { return true }
+        return false
+    }
 
     fileprivate mutating func raise(to other: ReadFloor) {
         if floor == nil { floor = other } else { floor?.raise(to: other) }
@@ -127,6 +134,7 @@ extension ClientDriver {
                 wish.aheadPosition = max(position, wish.aheadPosition ?? position)
                 // News of another daemon, or forged: who would wait for a standby first asks the primary which.
                 if wish.patience > 0, canWait, case .asRouted = wish.way {
+                    wish.waitsForOwn = true
                     wish.way = .whenPositionKnown(since: worker.loop.now)
                 }
             }
@@ -157,8 +165,11 @@ extension ClientDriver {
         cluster.lagWanted(age)
         let era = cluster.history.era
         if let sample = cluster.history.positions.earliest(since: since) {
-            wish.raise(to: ReadFloor(position: sample.position, era: era, need: .lag, isSoft: isSoft, age: age))
+            wish.raise(
+                to: ReadFloor(
+                    position: sample.position, era: era, need: .lag, isSoft: isSoft, age: age, isAgeSoft: isSoft))
         } else if canWait {
+            if !isSoft { wish.waitsForOwn = true }
             if case .asRouted = wish.way { wish.way = .whenPositionKnown(since: since) }
         } else if !isSoft {
             wish.lacksPosition = true
@@ -166,6 +177,14 @@ extension ClientDriver {
             // No primary can be asked: the last that is known of it stands.
             wish.raise(to: ReadFloor(position: newest.position, era: era, need: .lag, isSoft: true))
         }
+    }
+}
+
+extension Request {
+    /// Whether something that is no read asks for freshness: rows that it returns are to be the primary's own.
+    func wantsFreshness(of statement: Statement) -> Bool {
+        options.present.contains(.after) || options.present.contains(.lag)
+            || options.present.contains(.session) && statement.kind == .select
     }
 }
 

@@ -15,6 +15,8 @@ extension ClientDriver {
     private static let maximumRuns = 3
     /// Between tries of what PgBouncer has no server for, in nanoseconds.
     private static let serverPause: UInt64 = 50_000_000
+    /// Before the second look at a standby that is behind, in nanoseconds.
+    private static let firstPauseBehind: UInt64 = 1_000_000
 
     // MARK: May it?
 
@@ -22,6 +24,13 @@ extension ClientDriver {
     /// so again.
     func runsAgain(_ exchange: Exchange, _ reason: Rerun.Reason, wasSent: Bool = true) -> Bool {
         guard mayRunAgain(exchange, reason), let pool = exchange.pool else { return false }
+        guard pool.isStandby else {
+            note(exchange, reason)
+            exchange.discardAnswer()
+            if reason == .writes { exchange.reason = .learned }
+            goToPrimary(exchange)
+            return true
+        }
         if reason == .lost || reason == .shutdown { pool.standbyFailed() }
         if reason == .stale, let at = catchUpTime(of: exchange) {
             note(exchange, reason)
@@ -57,7 +66,7 @@ extension ClientDriver {
     }
 
     private func mayRunAgain(_ exchange: Exchange, _ reason: Rerun.Reason) -> Bool {
-        guard let pool = exchange.pool, pool.isStandby || exchange.isProving && reason == .writes,
+        guard let pool = exchange.pool, pool.isStandby || mayRunAgainOnPrimary(exchange, reason),
             exchange.runs < Self.maximumRuns, !exchange.isOverdue,
             worker.loop.now < exchange.deadline, !isDraining || reason == .stale
         else { return false }
@@ -74,6 +83,15 @@ extension ClientDriver {
         }
     }
 
+    /// On the primary a read was held to reading as well: it may turn out to write, and it may be lost.
+    private func mayRunAgainOnPrimary(_ exchange: Exchange, _ reason: Rerun.Reason) -> Bool {
+        switch reason {
+        case .writes: true
+        case .lost, .shutdown: exchange.runs == 1 && !exchange.wasNotForwarded
+        case .stale, .recovery, .schema, .conflict: false
+        }
+    }
+
     /// When a standby should have caught up, if the read may wait that long.
     private func catchUpTime(of exchange: Exchange) -> UInt64? {
         let now = worker.loop.now
@@ -83,7 +101,10 @@ extension ClientDriver {
         else { return nil }
         // A fence that failed does not say whose it was.
         let node = pool.nodes.nodes.firstIndex { $0.name == exchange.node }
-        let at = now &+ (node.map { pool.nodes.timeToReach(floor.position, from: $0) } ?? Self.serverPause)
+        // What stands still tells no rate: each look is twice as far from the last one.
+        exchange.pauseBehind = min(max(exchange.pauseBehind &* 2, Self.firstPauseBehind), Self.serverPause)
+        let toReach = node.map { pool.nodes.timeToReach(floor.position, from: $0) } ?? Self.serverPause
+        let at = now &+ max(toReach, exchange.pauseBehind)
         guard at < exchange.waitUntil, at < exchange.deadline else { return nil }
         // Waiting is no run in vain.
         exchange.runs -= 1
@@ -149,9 +170,10 @@ extension ClientDriver {
         exchange.floor = nil
         exchange.isGuarded = false
         exchange.isProving = false
-        if exchange.kind.isQuery, exchange.rerun == .writes || exchange.statement?.namesOnlyKnownFunctions == false {
-            exchange.effect = .write
-            exchange.mayWrite = true
+        // What its client promised not to write is held to that.
+        let mayWrite = exchange.rerun == .writes || exchange.statement?.namesOnlyKnownFunctions == false
+        if exchange.kind.isQuery, mayWrite, !exchange.request.options.present.contains(.ro) {
+            becomesWrite(exchange)
             overtake(exchange)
         }
         from.clusterDriver.primary.submit(exchange)

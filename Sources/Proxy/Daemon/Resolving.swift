@@ -72,7 +72,12 @@ extension ClientDriver {
         guard worker.loop.now < exchange.deadline else {
             // A cancel was long in coming back: the transaction is rolled back, and nothing of it applied.
             exchange.resolution?.stage = .identifying
-            return exchangeLost(exchange, stage: .notSent, error: "the deadline passed before COMMIT could be sent")
+            let inside = machine.transaction != .none
+            settleLoss(of: exchange, isUnknown: false)
+            writeError(
+                .timedOut(effect: exchange.effectSoFar), id: idBytes(of: exchange), insideTransaction: inside,
+                exchange: exchange)
+            return replyCompleted(exchange)
         }
         server.start(exchange)
     }

@@ -45,13 +45,16 @@ extension ServerDriver {
     private func send(_ part: BatchPart, of exchange: Exchange, on link: ServerLink) -> Bool {
         switch part {
         case .request: link.send(exchange)
-        case .fence: link.send(part.sql, parameter: (exchange.fence ?? LogPosition(0)).description)
-        case .timeout: link.send(part.sql, parameter: "\(exchange.serverTimeout)")
-        case .localTimeout: link.send("SET LOCAL statement_timeout = \(exchange.serverTimeout)")
-        case .status:
+        case .fence: link.send(part.sql, (exchange.fence ?? LogPosition(0)).description)
+        case .proof:
             link.send(
-                part.sql, parameter: exchange.resolution.map { String(decoding: $0.transaction ?? [], as: UTF8.self) })
-        case .check, .report, .readOnly, .restoreTimeout, .begin, .identify, .commit, .chain, .none: link.send(part.sql)
+                part.sql, "\(pool.clusterDriver.history.system ?? 0)", exchange.leastTimelineText,
+                exchange.effect == .read ? "on" : "off")
+        case .timeout: link.send(part.sql, "\(exchange.serverTimeout)")
+        case .localTimeout: link.send("SET LOCAL statement_timeout = \(exchange.serverTimeout)")
+        case .status: link.send(part.sql, String(decoding: exchange.resolution?.transaction ?? [], as: UTF8.self))
+        case .check, .report, .readOnly, .restoreTimeout, .begin, .identify, .assigned, .commit, .chain, .none:
+            link.send(part.sql)
         }
     }
 
@@ -108,14 +111,15 @@ extension ServerDriver {
         case .deliverRow(let statement):
             switch plan[statement] {
             case .request: deliverRow(result, of: exchange)
-            case .check, .fence, .report: exchange.checked(result, plan[statement])
+            case .check, .fence, .report, .proof: exchange.checked(result, plan[statement])
+            case .assigned: exchange.mayWrite = result.value(0, 0) != nil
             case .identify, .status: exchange.resolved(result, plan[statement])
             case .readOnly, .timeout, .localTimeout, .restoreTimeout, .begin, .commit, .chain, .none: break
             }
         case .keepSuccess(let statement):
             if plan[statement] == .request { keep(result, for: exchange) }
         case .keepError(let statement):
-            if plan[statement].isCheck, exchange.checkFailed(result) { break }
+            if plan[statement].isCheck, exchange.checkFailed(result, plan[statement]) { break }
             // The statement's own result stays: its commit is to be found, or was asked for in vain.
             if plan[statement] == .status || plan[statement] == .commit && result.isFatal {
                 lastError = String(decoding: result.message, as: UTF8.self)

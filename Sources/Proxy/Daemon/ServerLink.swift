@@ -62,11 +62,16 @@ final class ServerLink {
     }
 
     /// Hands a statement of the daemon's own to libpq.
-    func send(_ sql: StaticString, parameter: String? = nil) -> Bool {
-        sql.utf8Start.withMemoryRebound(to: CChar.self, capacity: sql.utf8CodeUnitCount + 1) { sql in
-            guard let parameter else { return connection.send(sql: sql, parameterCount: 0, values: nil) }
-            return parameter.withCString { text in
-                withUnsafePointer(to: Optional(text)) { connection.send(sql: sql, parameterCount: 1, values: $0) }
+    func send(_ sql: StaticString, _ parameters: String...) -> Bool {
+        let texts = parameters.flatMap(\.utf8CString)
+        return texts.withUnsafeBufferPointer { texts in
+            var next = texts.baseAddress
+            let values = parameters.map { parameter in
+                defer { next = next.map { $0 + parameter.utf8.count + 1 } }
+                return next
+            }
+            return sql.utf8Start.withMemoryRebound(to: CChar.self, capacity: sql.utf8CodeUnitCount + 1) {
+                connection.send(sql: $0, parameterCount: values.count, values: values)
             }
         }
     }

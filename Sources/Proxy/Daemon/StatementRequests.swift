@@ -43,7 +43,7 @@ extension ClientDriver {
         case nil: break
         }
         if let error = pending.request.error { return .wire(error) }
-        if pending.isCancelled { return .cancelledBeforeRunning }
+        if pending.isCancelled, pending.request.verb != .commit { return .cancelledBeforeRunning }
         // COMMIT of what was sent is let through: refusing it would throw work away that a moment could save.
         if isDraining, pending.request.verb != .commit, pending.request.verb != .rollback { return .draining }
         if pending.request.verb.isForOperators, !listener.isForOperators { return .operatorsOnly(pending.request.verb) }
@@ -67,8 +67,10 @@ extension ClientDriver {
             guard machine.mayStartAlone else { return false }
             guard let pinned, pinned.isInOrder else { return false }
             let decision = decide(statement, request, line, transactionPool: pinned.pool.index)
+            let wishes = takeWishes(of: request, line)
             countRules(of: decision, pending, transactionPool: pinned.pool.index)
-            guard let answer = reasonNotToSend(statement, decision, request) else {
+            guard let answer = reasonNotToSend(statement, decision, request) ?? wishes else {
+                if statement.maySetTransactionMode { pinnedIsReadOnly = false }
                 let exchange = takeExchange(pending, statement, decision, in: pinned.pool)
                 exchange.effect = .inTransaction
                 exchange.mayWrite =
@@ -94,12 +96,15 @@ extension ClientDriver {
         var answer = reasonNotToSend(statement, judged, pending.request)
         var decision = judged
         var wish = ReadWish()
+        let line = UnsafeRawPointer(input.pointer(atPosition: pending.position))
         if answer == nil, judged.access == .read {
-            let line = UnsafeRawPointer(input.pointer(atPosition: pending.position))
             (decision, wish) = freshen(judged, pending.request, line) { need in
                 decide(statement, pending.request, line, needing: need)
             }
             if wish.isRefusedSpill { answer = .spillExhausted }
+        } else if answer == nil, let index = judged.pool, pending.request.wantsFreshness(of: statement) {
+            // It may return rows as well, and what they show is to be the primary's.
+            wish = self.wish(of: pending.request, line, judged.effects, on: worker.pools[index])
         }
         if let answer {
             guard machine.mayStartAlone else { return false }
@@ -113,29 +118,37 @@ extension ClientDriver {
         let isProving = worker.pools[routed].isStandby && worker.pools[routed].isProving
         let pool = isProving ? worker.pools[routed].clusterDriver.primary : worker.pools[routed]
         let index = pool.index
-        let isRead =
-            decision.access == .read && (pool.isStandby || isProving || statement.namesOnlyKnownFunctions)
-        guard isRead ? machine.mayStartRead(onPool: index) : machine.mayStartAlone else { return false }
+        let isHeld = pool.isStandby || isProving || pending.request.options.present.contains(.ro)
+        let isRead = decision.access == .read && (isHeld || statement.namesOnlyKnownFunctions)
+        // Beside others one may run again for their sake, and one that waits for a position could wait for the connection of a
+        // neighbour that waits for its reply.
+        let isAlone = !isRead || decision.effects.mayRerun == false || wish.waitsForPosition
+        guard isAlone ? machine.mayStartAlone : machine.mayStartRead(onPool: index) else { return false }
         countRules(of: decision, pending)
         let exchange = takeExchange(pending, statement, decision, in: pool)
         exchange.isProving = isProving
         if isRead {
             exchange.effect = .read
-            machine.readStarted(onPool: index)
         } else {
             // On a primary a function that is not known to be harmless may write: its loss is a write's loss.
-            exchange.effect = statement.commitsOnTheWay ? .commitsOnTheWay : .write
-            exchange.mayWrite = true
-            exchange.wantsToken = session.wantsTokens || pending.request.options.present.contains(.token)
-            exchange.mayBeUnflushed = statement.mayCommitUnflushed
-            if pending.request.options.present.contains(.resolve), !statement.commitsOnTheWay {
-                exchange.resolution = Resolution()
-            }
-            machine.aloneStarted()
+            becomesWrite(exchange)
         }
+        if isAlone { machine.aloneStarted() } else { machine.readStarted(onPool: index) }
         active.append(exchange)
         launch(exchange, wish, decision.effects)
         return true
+    }
+
+    /// Its end is a write's end.
+    func becomesWrite(_ exchange: Exchange) {
+        exchange.effect = exchange.statement?.commitsOnTheWay == true ? .commitsOnTheWay : .write
+        exchange.mayWrite = true
+        exchange.wantsToken = session.wantsTokens || exchange.request.options.present.contains(.token)
+        // What was learned calls what its text does not show.
+        exchange.mayBeUnflushed = exchange.statement?.mayCommitUnflushed != false || exchange.reason == .learned
+        if exchange.request.options.present.contains(.resolve), exchange.effect == .write {
+            exchange.resolution = Resolution()
+        }
     }
 
     private func reasonNotToSend(_ statement: Statement, _ decision: Decision, _ request: Request) -> Answer? {

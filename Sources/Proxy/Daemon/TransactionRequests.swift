@@ -34,6 +34,7 @@ extension ClientDriver {
         transactionMayBeUnflushed = false
         transactionSetsTimeout = false
         transactionResolves = options.present.contains(.resolve)
+        transactionWantsToken = options.present.contains(.token)
         transactionSession =
             options.present.contains(.session) ? Array(options.session.bytes(in: line)) : []
         let routed = worker.pools[index]
@@ -62,7 +63,21 @@ extension ClientDriver {
         }
     }
 
+    /// What a statement inside the transaction wishes: `@token` and `@resolve` are COMMIT's to keep. How fresh the transaction is
+    /// was settled by BEGIN, which chose its server; what comes later is refused rather than ignored.
+    func takeWishes(of request: Request, _ line: UnsafeRawPointer) -> Answer? {
+        let options = request.options
+        if options.present.contains(.token) { transactionWantsToken = true }
+        if options.present.contains(.resolve) { transactionResolves = true }
+        let isOtherSession =
+            options.present.contains(.session) && !options.session.bytes(in: line).elementsEqual(transactionSession)
+        guard isOtherSession || !options.present.isDisjoint(with: [.after, .lag, .wait]) else { return nil }
+        return .freshnessInTransaction
+    }
+
     func startEnd(_ pending: Pending) {
+        // A COMMIT that was cancelled before it ran must not leave open what its client takes for undone.
+        if pending.isCancelled { machine.requestRefused() }
         let action = pending.request.verb == .commit ? machine.commit() : machine.rollback()
         switch action {
         case .refuseNoTransaction: refuse(pending, .noTransaction)
@@ -73,9 +88,10 @@ extension ClientDriver {
             writeCompletion("ROLLBACK", id: idBytes(of: pending))
             requestAnswered()
         case .sendCommit: sendEnd(pending, "COMMIT", .commit, effect: .commit)
-        case .sendRollback: sendEnd(pending, "ROLLBACK", .rollback(answeringCommit: false), effect: .inTransaction)
+        case .sendRollback: sendEnd(pending, "ROLLBACK", .rollback(insteadOfCommit: nil), effect: .inTransaction)
         case .sendRollbackRefuseCommit:
-            sendEnd(pending, "ROLLBACK", .rollback(answeringCommit: true), effect: .inTransaction)
+            let answer = pending.isCancelled ? Answer.cancelledBeforeRunning : .commitOfFailedTransaction
+            sendEnd(pending, "ROLLBACK", .rollback(insteadOfCommit: answer), effect: .inTransaction)
         }
     }
 
@@ -88,10 +104,15 @@ extension ClientDriver {
         exchange.kind = kind
         exchange.effect = effect
         exchange.command = command
-        exchange.wantsToken = kind.isCommit && (session.wantsTokens || pending.request.options.present.contains(.token))
-        exchange.mayBeUnflushed = kind.isCommit && transactionMayBeUnflushed
-        if kind.isCommit, transactionResolves, !machine.writtenInTransaction.isEmpty {
-            exchange.resolution = Resolution()
+        if kind.isCommit {
+            exchange.wantsToken =
+                session.wantsTokens || transactionWantsToken || pending.request.options.present.contains(.token)
+            exchange.asksAssigned =
+                !pinnedIsReadOnly && !pinned.pool.isStandby && machine.writtenInTransaction.isEmpty
+            exchange.mayBeUnflushed = transactionMayBeUnflushed || exchange.asksAssigned
+            if transactionResolves, !machine.writtenInTransaction.isEmpty || exchange.asksAssigned {
+                exchange.resolution = Resolution()
+            }
         }
         machine.aloneStarted()
         active.append(exchange)
@@ -113,7 +134,8 @@ extension ClientDriver {
         var insideTransaction = false
         switch exchange.kind {
         case .query where pinned == nil:
-            wrote = succeeded && exchange.mayWrite
+            // What commits on the way may have done so before it failed.
+            wrote = exchange.mayWrite && (succeeded || exchange.effect == .commitsOnTheWay)
             if wrote { machine.autocommitWritten(to: server.pool.cluster) }
         case .query, .begin:
             if pinned == nil {
@@ -126,15 +148,16 @@ extension ClientDriver {
             if action == .release { releasePinned() }
         case .commit:
             let isCommitted = succeeded && exchange.commandStatus.elementsEqual("COMMIT".utf8)
+            if exchange.foundWrite { machine.transactionWrote(to: server.pool.cluster) }
             wrote = isCommitted && !machine.writtenInTransaction.isEmpty
             machine.transactionEnded(committed: isCommitted)
             releasePinned()
             // COMMIT of a failed transaction is answered ROLLBACK by the server: never success here.
-            if succeeded, !isCommitted { return refuseCommitOfFailed(exchange) }
-        case .rollback(let answersCommit):
+            if succeeded, !isCommitted { return refuseCommit(exchange, .commitOfFailedTransaction) }
+        case .rollback(let answer):
             machine.transactionEnded(committed: false)
             releasePinned()
-            if answersCommit, succeeded { return refuseCommitOfFailed(exchange) }
+            if let answer, succeeded { return refuseCommit(exchange, answer) }
         case .cleanup, .sample, .probe, .patrol, .reload: preconditionFailure("no client's own")
         }
         if wrote { sessionWritten(by: exchange) }
@@ -144,7 +167,7 @@ extension ClientDriver {
     /// Its last answer: now, or when a position of the primary is known.
     private func complete(_ exchange: Exchange, wrote: Bool, insideTransaction: Bool) {
         guard let pool = exchange.pool else { preconditionFailure("an exchange that ran nowhere") }
-        if wrote && exchange.wantsToken || roleIsInDoubt(exchange) {
+        if wrote && exchange.wantsToken && exchange.outcomeIsSuccess || roleIsInDoubt(exchange) {
             return pool.clusterDriver.wait(exchange, since: nil)
         }
         positionLearned(from: exchange)
@@ -159,11 +182,11 @@ extension ClientDriver {
             exchange.errorView.sqlstate.elementsEqual("25006".utf8)
         else { return false }
         if exchange.effect == .inTransaction { return !pinnedIsReadOnly }
-        return !exchange.isProving && !exchange.request.options.present.contains(.ro)
+        return exchange.effect != .read
     }
 
-    private func refuseCommitOfFailed(_ exchange: Exchange) {
-        writeError(.commitOfFailedTransaction, id: idBytes(of: exchange), insideTransaction: true, exchange: exchange)
+    private func refuseCommit(_ exchange: Exchange, _ answer: Answer) {
+        writeError(answer, id: idBytes(of: exchange), insideTransaction: true, exchange: exchange)
         replyCompleted(exchange)
     }
 
@@ -172,12 +195,13 @@ extension ClientDriver {
         guard let pool = exchange.pool else { return false }
         if exchange.isDiscarded {
             if pool.isStandby, runsAgain(exchange, .stale) { return true }
-            if exchange.report != nil {
-                pool.telemetry.counters.add(.tokensRefused(.timeline))
-                exchangeRefused(exchange, .olderTimeline)
+            if exchange.failedProof || exchange.report != nil, exchange.runs < 2 {
+                // No primary, a former one, or older than a token: its own word tells, and whose token that is.
+                exchange.discardAnswer()
+                pool.clusterDriver.wait(exchange, since: nil)
                 return true
             }
-            if !pool.isStandby, exchange.runs < 2 {
+            if !pool.isStandby, exchange.runs < 2, exchange.mayRunAgain {
                 // The server was no primary: it waits until one is proved.
                 exchange.discardAnswer()
                 pool.submit(exchange)
@@ -187,8 +211,8 @@ extension ClientDriver {
             exchangeRefused(exchange, spills ? .spillExhausted : .freshnessUnavailable)
             return true
         }
-        let isHeldToReading = pool.isStandby || exchange.isProving
-        guard isHeldToReading, exchange.outcomeIsError, exchange.effect == .read || exchange.kind.isBegin else {
+        // On a primary, too, the server held it to reading.
+        guard exchange.outcomeIsError, exchange.effect == .read || pool.isStandby && exchange.kind.isBegin else {
             return false
         }
         let error = exchange.errorView
@@ -203,7 +227,7 @@ extension ClientDriver {
 
     /// True when a standby refused a statement that was taken for a read: it goes to the primary from now on.
     func learn(from exchange: Exchange, _ error: ErrorView) -> Bool {
-        guard let statement = exchange.statement, let pool = exchange.pool, pool.isStandby || exchange.isProving,
+        guard let statement = exchange.statement, let pool = exchange.pool, pool.isStandby || exchange.effect == .read,
             statement.access == .read
         else { return false }
         let sqlstate = String(decoding: error.sqlstate, as: UTF8.self)
@@ -302,9 +326,11 @@ extension ClientDriver {
     }
 
     /// What a lost or given-up exchange does to the transaction and to later reads.
-    private func settleLoss(of exchange: Exchange, isUnknown: Bool) {
+    func settleLoss(of exchange: Exchange, isUnknown: Bool) {
         if exchange.kind.isCommit, machine.transaction == .active {
-            machine.commitLost()
+            if exchange.asksAssigned, let pool = exchange.pool { machine.transactionWrote(to: pool.cluster) }
+            // Its id was asked for, and COMMIT was not sent.
+            if isUnknown { machine.commitLost() } else { machine.transactionEnded(committed: false) }
         } else if exchange.kind.isRollback {
             // The connection ends without COMMIT: rolled back it is, only nobody said so.
             machine.transactionEnded(committed: false)

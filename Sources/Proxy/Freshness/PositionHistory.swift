@@ -14,7 +14,12 @@ package struct PositionHistory: Equatable {
     /// Oldest first; neither times nor positions ever fall.
     package private(set) var samples: [Sample] = []
 
-    package init() {
+    private let spacing: UInt64
+
+    /// - Parameter spacing: between two samples that are kept, in nanoseconds; only the newest one may be nearer. Each read on the
+    ///   primary brings a sample, and a busy second of them would leave no room for older ones.
+    package init(spacing: UInt64 = 10_000_000) {
+        self.spacing = spacing
         samples.reserveCapacity(Self.capacity)
     }
 
@@ -23,6 +28,9 @@ package struct PositionHistory: Equatable {
     /// Samples of queries that were answered out of order are no news.
     package mutating func record(_ position: LogPosition, askedAt: UInt64) {
         if let newest = samples.last, askedAt <= newest.askedAt || position < newest.position { return }
+        if samples.count > 1, samples[samples.count - 1].askedAt &- samples[samples.count - 2].askedAt < spacing {
+            samples.removeLast()
+        }
         if samples.count == Self.capacity { thin() }
         samples.append(Sample(askedAt: askedAt, position: position))
     }

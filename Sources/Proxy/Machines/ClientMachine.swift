@@ -283,6 +283,12 @@ package struct ClientMachine: Equatable {
         return .keep
     }
 
+    /// What was taken for reads has written, or may have: its COMMIT found that out.
+    package mutating func transactionWrote(to cluster: Int) {
+        precondition(transaction == .active)
+        writtenInTransaction.insert(cluster)
+    }
+
     /// COMMIT or ROLLBACK came back with its Sync, and the server's transaction is over.
     package mutating func transactionEnded(committed: Bool) {
         precondition(transaction == .active || transaction == .failed || transaction == .refused)

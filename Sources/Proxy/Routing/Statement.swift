@@ -105,6 +105,9 @@ package final class Statement {
     package let mayCommitUnflushed: Bool
     /// The same of `statement_timeout`.
     package let maySetTimeout: Bool
+    /// It may turn a transaction that was begun READ ONLY into one that writes, if it is the first statement of it. A function
+    /// cannot: it runs behind a snapshot.
+    package let maySetTransactionMode: Bool
     package let unparsedCause: UnparsedCause?
     /// Why it is refused everywhere.
     package let refusal: Refusal?
@@ -153,6 +156,7 @@ package final class Statement {
         let mayRunAnything = isUnparsed || facts.namesUnknownFunction || facts.commitsOnTheWay
         mayCommitUnflushed = mayRunAnything || maySet && Statement.names("synchronous_commit", in: text)
         maySetTimeout = isUnparsed || maySet && Statement.names("statement_timeout", in: text)
+        maySetTransactionMode = isUnparsed || facts.setsTransactionMode
         unparsedCause = facts.unparsedCause
         refusal = facts.refusal
         refusalOutsideTransaction = facts.refusalOutsideTransaction
@@ -235,6 +239,7 @@ struct StatementFacts {
     var parameterCount = 0
     var hasRowLocks = false
     var commitsOnTheWay = false
+    var setsTransactionMode = false
     var savepointCommand: SavepointCommand?
     var namesUnknownFunction = false
     var namesImpureFunction = false

@@ -123,6 +123,7 @@ enum StatementDetails {
         let isLocal = message.flag(fields.setIsLocal) || name == "TRANSACTION" || name == "TRANSACTION SNAPSHOT"
         guard isLocal else { return facts.refuse(.set) }
         if isProtectedSetting(name) { return facts.refuse(.protectedSetting) }
+        facts.setsTransactionMode = name == "TRANSACTION" || name == "transaction_read_only"
         message.forEach(fields.setValues) { node in
             let value = node.content.flatMap { ProtobufMessage($0.bytes).message(fields.constantString) }
             if namesTemporarySchema(setting: name, value: value?.string(fields.string) ?? "") {
