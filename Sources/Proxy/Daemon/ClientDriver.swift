@@ -98,6 +98,8 @@ final class ClientDriver {
     private var idleDeadline = UInt64.max
     /// When a standby should have what the first read waits for.
     private var catchUpDeadline = UInt64.max
+    /// Until then a request waits for its connection to be in order behind a cancel; in nanoseconds.
+    private var orderDeadline = UInt64.max
 
     init(
         descriptor: Int32, number: UInt64, cancelKey: UInt64, peer: PeerCredentials?, listener: ListenerContext,
@@ -256,13 +258,24 @@ final class ClientDriver {
         armTimer()
     }
 
+    /// What is next needs a connection whose cancel has not come back: not for longer than its deadline.
+    func awaitOrder(until deadline: UInt64) {
+        guard deadline < orderDeadline else { return }
+        orderDeadline = deadline
+        armTimer()
+    }
+
+    func orderReached() {
+        orderDeadline = UInt64.max
+    }
+
     /// Something runs: the transaction does not idle.
     func stopIdling() {
         idleDeadline = UInt64.max
     }
 
     func armTimer() {
-        var next = min(lineDeadline, writeDeadline, idleDeadline, catchUpDeadline)
+        var next = min(lineDeadline, writeDeadline, idleDeadline, min(catchUpDeadline, orderDeadline))
         if watch?.wantsRead == false { next = min(next, worker.loop.now &+ Self.hangUpCheck) }
         if next == UInt64.max { timer?.clear() } else { timer?.set(at: next) }
     }
@@ -288,6 +301,12 @@ final class ClientDriver {
         if now >= catchUpDeadline {
             catchUpDeadline = UInt64.max
             if let first = active.first { goOn(first) }
+        }
+        if now >= orderDeadline {
+            orderDeadline = UInt64.max
+            if let server = pinned ?? resolving, !server.isInOrder {
+                server.close(reason: "no answer to a cancel", as: .stuck)
+            }
         }
         if now >= idleDeadline {
             idleDeadline = UInt64.max

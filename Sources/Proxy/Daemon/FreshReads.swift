@@ -29,6 +29,10 @@ extension ClientDriver {
     /// Sends an exchange to its pool, or lets it wait for a position first.
     func launch(_ exchange: Exchange, _ wish: ReadWish, _ effects: RuleEffects) {
         guard let pool = exchange.pool else { preconditionFailure("an exchange without a pool") }
+        let telemetry = pool.clusterDriver.primary.telemetry
+        telemetry.counters.add(.tokensRefused(.malformed), wish.refusedTokens.malformed)
+        telemetry.counters.add(.tokensRefused(.timeline), wish.refusedTokens.oldTimeline)
+        telemetry.counters.add(.tokensRefused(.foreign), wish.refusedTokens.foreign)
         exchange.floor = pool.isStandby ? wish.floor : nil
         exchange.ruleMaxLag = effects.maxLag
         exchange.leastTimeline = wish.leastTimeline
@@ -94,7 +98,9 @@ extension ClientDriver {
             }
             guard canWait else { return exchangeRefused(exchange, .freshnessUnavailable) }
             // Before the first report nobody could say whose token it is.
-            exchange.leastTimeline = wish(of: exchange.request, line, RuleEffects(), on: pool).leastTimeline
+            let leastTimeline = wish(of: exchange.request, line, RuleEffects(), on: pool).leastTimeline
+            if leastTimeline < exchange.leastTimeline { pool.telemetry.counters.add(.tokensRefused(.foreign)) }
+            exchange.leastTimeline = leastTimeline
             guard pool.clusterDriver.history.timeline >= exchange.leastTimeline else {
                 pool.telemetry.counters.add(.tokensRefused(.timeline))
                 return exchangeRefused(exchange, .olderTimeline)

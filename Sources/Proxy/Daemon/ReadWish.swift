@@ -30,6 +30,14 @@ struct ReadWish {
     var lacksPosition = false
     /// What waits for a position is a wish of the client's own.
     var waitsForOwn = false
+    /// Tokens that say nothing here, counted when the request goes on its way: one that waits is judged again.
+    var refusedTokens = RefusedTokens()
+
+    struct RefusedTokens {
+        var malformed = 0
+        var oldTimeline = 0
+        var foreign = 0
+    }
 
     var waitsForPosition: Bool {
         if case .whenPositionKnown = way { return true }
@@ -123,9 +131,8 @@ extension ClientDriver {
     private func addToken(
         _ wish: inout ReadWish, _ text: UnsafeRawBufferPointer, _ cluster: ClusterDriver, _ canWait: Bool
     ) {
-        let telemetry = cluster.primary.telemetry
         guard let token = CommitToken(text) else {
-            telemetry.counters.add(.tokensRefused(.malformed))
+            wish.refusedTokens.malformed += 1
             return wish.goToPrimary(.after)
         }
         switch cluster.history.verdict(on: token) {
@@ -143,12 +150,12 @@ extension ClientDriver {
             wish.leastTimeline = max(wish.leastTimeline, token.timeline)
             wish.goToPrimary(.after)
         case .oldTimeline:
-            telemetry.counters.add(.tokensRefused(.timeline))
+            wish.refusedTokens.oldTimeline += 1
             wish.goToPrimary(.after)
         case .otherSystem:
             // A token of another known cluster says nothing about this one.
             if worker.clusters.contains(where: { $0 !== cluster && $0.knows(token) }) { return }
-            telemetry.counters.add(.tokensRefused(.foreign))
+            wish.refusedTokens.foreign += 1
             wish.goToPrimary(.after)
         }
     }

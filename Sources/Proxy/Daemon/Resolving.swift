@@ -62,6 +62,7 @@ extension ClientDriver {
             server.pin(to: self)
         }
         commitToSend = exchange
+        awaitOrder(until: exchange.deadline)
         return true
     }
 

@@ -26,13 +26,20 @@ extension ClientDriver {
         // Everything but a statement is answered alone, in its turn.
         guard machine.mayStartAlone else { return false }
         // A pinned connection that still waits for its cancel takes nothing.
-        if let pinned, !pinned.isInOrder { return false }
+        if let pinned, !pinned.isInOrder { return waitForOrder(pending, of: pinned) }
         if let answer = reasonToRefuse(pending) {
             refuse(pending, answer)
         } else {
             startVerb(pending)
         }
         return true
+    }
+
+    /// False: it does not start now.
+    private func waitForOrder(_ pending: Pending, of server: ServerDriver) -> Bool {
+        let timeout = timeout(of: pending.request.options, RuleEffects(), in: server.pool)
+        awaitOrder(until: pending.receivedAt &+ UInt64(timeout) &* 1_000_000)
+        return false
     }
 
     private func reasonToRefuse(_ pending: Pending) -> Answer? {
@@ -65,7 +72,8 @@ extension ClientDriver {
             return dispatch(pending, statement, decision)
         case .sendPinned:
             guard machine.mayStartAlone else { return false }
-            guard let pinned, pinned.isInOrder else { return false }
+            guard let pinned else { return false }
+            guard pinned.isInOrder else { return waitForOrder(pending, of: pinned) }
             let decision = decide(statement, request, line, transactionPool: pinned.pool.index)
             let wishes = takeWishes(of: request, line)
             countRules(of: decision, pending, transactionPool: pinned.pool.index)
@@ -108,6 +116,7 @@ extension ClientDriver {
         }
         if let answer {
             guard machine.mayStartAlone else { return false }
+            if wish.isRefusedSpill { wish.spillsFrom?.telemetry.counters.add(.spills(.refused)) }
             countRules(of: decision, pending)
             countRefusal(pending, decision, answer)
             refuse(pending, answer)
@@ -215,20 +224,19 @@ extension ClientDriver {
         exchange.reason = decision?.reason ?? .transaction
         exchange.isLogged = decision?.effects.isLogged == true
         if let rule = decision?.rule { exchange.ruleName = worker.snapshot.ruleNames[rule] }
-        let options = pending.request.options
-        var timeout = pool.settings.timeoutMilliseconds
-        if options.present.contains(.timeout) {
-            timeout = Int(options.timeoutMilliseconds)
-        } else if let ofRule = decision?.effects.timeout {
-            timeout = Int(ofRule)
-        } else if let ofSession = session.timeoutMilliseconds {
-            timeout = Int(ofSession)
-        }
+        let timeout = timeout(of: pending.request.options, decision?.effects ?? RuleEffects(), in: pool)
         // A pool's own limit is the daemon's alone: it would cost every request a part of its batch.
         exchange.hasServerTimeout =
             timeout != pool.settings.timeoutMilliseconds && statement?.takesServerTimeout == true
         exchange.deadline = worker.loop.now &+ UInt64(timeout) &* 1_000_000
         return exchange
+    }
+
+    /// In milliseconds.
+    private func timeout(of options: RequestOptions, _ effects: RuleEffects, in pool: PoolDriver) -> Int {
+        if options.present.contains(.timeout) { return Int(options.timeoutMilliseconds) }
+        if let ofRule = effects.timeout { return Int(ofRule) }
+        return session.timeoutMilliseconds.map { Int($0) } ?? pool.settings.timeoutMilliseconds
     }
 
     /// Hands SQL and parameters to libpq, straight from the client's input.

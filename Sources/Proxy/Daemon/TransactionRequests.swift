@@ -23,7 +23,10 @@ extension ClientDriver {
         var wish = ReadWish()
         if decision.access == .read {
             (decision, wish) = freshen(decision, pending.request, line) { decide(needing: $0) }
-            if wish.isRefusedSpill { return refuse(pending, .spillExhausted) }
+            if wish.isRefusedSpill {
+                wish.spillsFrom?.telemetry.counters.add(.spills(.refused))
+                return refuse(pending, .spillExhausted)
+            }
         } else if let index = decision.pool {
             // What it reads must be the primary's, too.
             wish = self.wish(of: pending.request, line, decision.effects, on: worker.pools[index])
@@ -255,6 +258,7 @@ extension ClientDriver {
 
     /// The pinned connection took a cancel and is in order again.
     func pinnedServerInOrder() {
+        orderReached()
         sendCommit()
         schedule()
     }
