@@ -193,6 +193,27 @@ struct OutcomeTests {
         #expect(try client.query("SELECT 1/0").problem?.retry == .never)
     }
 
+    /// A cancel that acts and does not come back: its connection serves nobody until then, and what comes next in the transaction
+    /// does not wait for it beyond its own deadline.
+    @Test func aCancelThatDoesNotComeBack() throws {
+        let test = try fixture()
+        try test.client.succeed("BEGIN")
+        test.relay.strandNew()
+        try test.client.send("Q slow SELECT pg_sleep(20)\n")
+        try eventually("it runs") { try Cluster.shared().sessions("active", "SELECT pg_sleep(20)%") >= 1 }
+        try test.client.send("CANCEL c slow\nQ next @timeout=500 SELECT 1\nROLLBACK r @timeout=500\n")
+        let slow = try test.client.answer(to: "slow")
+        #expect(slow.sqlstate == "57014" && slow.problem?.retry == .tx, "\(slow)")
+        #expect(try test.client.answer(to: "c").problem == nil)
+        let took = try elapsed {
+            let next = try test.client.answer(to: "next")
+            #expect(next.problem?.retry == .tx, "\(next)")
+        }
+        #expect(took < .seconds(3), "\(took)")
+        #expect(try test.client.answer(to: "r").problem == nil)
+        try test.client.expectAlive()
+    }
+
     /// A backend that is ended by an administrator: the first error says why, the write's outcome is unknown.
     @Test func aTerminatedBackend() throws {
         let client = try Shared.client()

@@ -12,6 +12,8 @@ package final class Relay: Sendable {
         var requestsHeld = false
         /// New connections are closed at once while true.
         var refusing = false
+        /// Of new connections nothing comes back, not even their end, while true.
+        var stranding = false
         var cut = 0
         var running = true
         var bytesToTarget = 0
@@ -71,6 +73,9 @@ package final class Relay: Sendable {
 
     package func refuse(_ refusing: Bool) { state.withLock { $0.refusing = refusing } }
 
+    /// Connections made from now on bring nothing back, not even their end: a cancel acts, and nobody learns that it did.
+    package func strandNew() { state.withLock { $0.stranding = true } }
+
     /// Bytes that have been passed on to the target since the start.
     package var bytesToTarget: Int { state.withLock { $0.bytesToTarget } }
 
@@ -80,6 +85,7 @@ package final class Relay: Sendable {
         let near: Int32
         let far: Int32
         let cut: Int
+        let isStranded: Bool
     }
 
     /// One thread serves all connections: it is a tool for tests, not for speed.
@@ -94,11 +100,13 @@ package final class Relay: Sendable {
             var entries = [pollfd(fd: listener, events: Int16(POLLIN), revents: 0)]
             for pair in pairs {
                 entries.append(pollfd(fd: pair.near, events: now.requestsHeld ? 0 : Int16(POLLIN), revents: 0))
-                entries.append(pollfd(fd: pair.far, events: now.repliesHeld ? 0 : Int16(POLLIN), revents: 0))
+                let isMute = now.repliesHeld || pair.isStranded
+                entries.append(pollfd(fd: pair.far, events: isMute ? 0 : Int16(POLLIN), revents: 0))
             }
             _ = poll(&entries, nfds_t(entries.count), 2)
             // A peer that has closed while its bytes are held is reported by every poll.
-            if now.repliesHeld || now.requestsHeld { usleep(1000) }
+            let isHeld = now.repliesHeld || now.requestsHeld
+            if isHeld || now.stranding { usleep(1000) }
             var dead: [Int] = []
             for (index, pair) in pairs.enumerated() {
                 let near = entries[1 + 2 * index].revents
@@ -108,7 +116,7 @@ package final class Relay: Sendable {
                     dead.append(index)
                 } else if far & open != 0, !pass(pair.far, pair.near, towardsTarget: false) {
                     dead.append(index)
-                } else if (near | far) & Int16(POLLHUP | POLLERR) != 0, !now.repliesHeld, !now.requestsHeld {
+                } else if (near | far) & Int16(POLLHUP | POLLERR) != 0, !isHeld, !pair.isStranded {
                     dead.append(index)
                 }
             }
@@ -129,7 +137,7 @@ package final class Relay: Sendable {
             return
         }
         _ = fcntl(far, F_SETFL, 0)
-        pairs.append(Pair(near: near, far: far, cut: now.cut))
+        pairs.append(Pair(near: near, far: far, cut: now.cut, isStranded: now.stranding))
     }
 
     /// False at the end of the connection.

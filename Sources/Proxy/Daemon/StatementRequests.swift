@@ -26,7 +26,9 @@ extension ClientDriver {
         // Everything but a statement is answered alone, in its turn.
         guard machine.mayStartAlone else { return false }
         // A pinned connection that still waits for its cancel takes nothing.
-        if let pinned, !pinned.isInOrder { return waitForOrder(pending, of: pinned) }
+        if pending.request.verb == .commit || pending.request.verb == .rollback, let pinned, !pinned.isInOrder {
+            return waitForOrder(pending, of: pinned)
+        }
         if let answer = reasonToRefuse(pending) {
             refuse(pending, answer)
         } else {
