@@ -83,8 +83,9 @@ extension ClientDriver {
                 if statement.maySetTransactionMode { pinnedIsReadOnly = false }
                 let exchange = takeExchange(pending, statement, decision, in: pinned.pool)
                 exchange.effect = .inTransaction
-                exchange.mayWrite =
-                    !pinnedIsReadOnly && (statement.access == .write || !statement.namesOnlyKnownFunctions)
+                let mayWrite =
+                    statement.access == .write || !statement.namesOnlyKnownFunctions || statement.isLearnedToWrite
+                exchange.mayWrite = !pinnedIsReadOnly && mayWrite
                 if statement.mayCommitUnflushed { transactionMayBeUnflushed = true }
                 if statement.maySetTimeout { transactionSetsTimeout = true }
                 // What the transaction set itself stays.
@@ -130,7 +131,9 @@ extension ClientDriver {
         let pool = isProving ? worker.pools[routed].clusterDriver.primary : worker.pools[routed]
         let index = pool.index
         let isHeld = pool.isStandby || isProving || pending.request.options.present.contains(.ro)
-        let isRead = decision.access == .read && (isHeld || statement.namesOnlyKnownFunctions)
+        let isRead =
+            decision.access == .read && !statement.isLearnedToWrite
+            && (isHeld || statement.namesOnlyKnownFunctions)
         // Beside others one may run again for their sake, and one that waits for a position could wait for the connection of a
         // neighbour that waits for its reply.
         let isAlone = !isRead || decision.effects.mayRerun == false || wish.waitsForPosition
@@ -156,7 +159,9 @@ extension ClientDriver {
         exchange.mayWrite = true
         exchange.wantsToken = session.wantsTokens || exchange.request.options.present.contains(.token)
         // What was learned calls what its text does not show.
-        exchange.mayBeUnflushed = exchange.statement?.mayCommitUnflushed != false || exchange.reason == .learned
+        exchange.mayBeUnflushed =
+            exchange.statement?.mayCommitUnflushed != false || exchange.statement?.isLearnedToWrite == true
+            || exchange.rerun == .writes
         if exchange.request.options.present.contains(.resolve), exchange.effect == .write {
             exchange.resolution = Resolution()
         }

@@ -166,6 +166,8 @@ package final class Statement {
 
     /// False when no rule of those it was judged by last can match it, whoever asks.
     package var mayMatchRules: Bool { !ruleMatch.candidates.isEmpty }
+    /// A server that held it to reading said 25006, when it was judged last.
+    package var isLearnedToWrite: Bool { ruleMatch.learned == .writes }
     package var isSavepointCommand: Bool { savepointCommand != nil }
     package var isUnparsed: Bool { unparsedCause != nil }
     package var isTooLong: Bool { unparsedCause == .tooLong }
