@@ -35,32 +35,19 @@ enum BatchPart: UInt8 {
     /// COMMIT AND CHAIN behind BEGIN and its check: under REPEATABLE READ the check's own snapshot would be the transaction's.
     case chain
 
-    /// The text; `localTimeout` is made anew each time. Of `fence` $1 is a position, of `timeout` milliseconds, of `proof` $1 is
-    /// a system identifier, $2 a timeline as names of WAL files write it, $3 a boolean.
+    /// The text, but of those that follow below and of `localTimeout`, which is made anew each time. Of `timeout` $1 is
+    /// milliseconds.
     ///
     /// The functions are PostgreSQL's own by name (pg_catalog), whatever the role's search_path says.
     var sql: StaticString {
         switch self {
-        case .none, .request, .localTimeout: preconditionFailure("its text is not the same each time")
+        case .none, .request, .localTimeout, .fence, .proof: preconditionFailure("it has no such text")
         case .check:
             """
             SELECT pg_catalog.pg_last_wal_replay_lsn(), pg_catalog.pg_is_in_recovery(), \
             pg_catalog.current_setting('transaction_isolation'), \
             pg_catalog.concat_ws(' ', pg_catalog.inet_server_addr(), pg_catalog.inet_server_port(), \
             extract(epoch FROM pg_catalog.pg_postmaster_start_time()))
-            """
-        case .fence:
-            """
-            SELECT pg_catalog.pg_last_wal_replay_lsn(), pg_catalog.pg_is_in_recovery(), \
-            pg_catalog.current_setting('transaction_isolation'), \
-            pg_catalog.concat_ws(' ', pg_catalog.inet_server_addr(), pg_catalog.inet_server_port(), \
-            extract(epoch FROM pg_catalog.pg_postmaster_start_time())), \
-            (pg_catalog.pg_control_system()).system_identifier, \
-            GREATEST((pg_catalog.pg_control_checkpoint()).timeline_id, \
-            (pg_catalog.pg_control_recovery()).min_recovery_end_timeline, \
-            (SELECT received_tli FROM pg_catalog.pg_stat_wal_receiver)), \
-            CASE WHEN pg_catalog.pg_last_wal_replay_lsn() < $1::pg_catalog.pg_lsn \
-            THEN pg_catalog.concat('fence ', pg_catalog.pg_last_wal_replay_lsn())::pg_catalog.int4 END
             """
         case .report:
             """
@@ -72,24 +59,6 @@ enum BatchPart: UInt8 {
             pg_catalog.current_setting('synchronous_commit'), \
             pg_catalog.concat_ws(' ', pg_catalog.inet_server_addr(), pg_catalog.inet_server_port(), \
             extract(epoch FROM pg_catalog.pg_postmaster_start_time()))
-            """
-        case .proof:
-            """
-            SELECT pg_catalog.pg_is_in_recovery(), (pg_catalog.pg_control_system()).system_identifier, \
-            CASE WHEN NOT pg_catalog.pg_is_in_recovery() THEN pg_catalog.pg_current_wal_flush_lsn() END, \
-            CASE WHEN NOT pg_catalog.pg_is_in_recovery() THEN pg_catalog.pg_current_wal_insert_lsn() END, \
-            CASE WHEN NOT pg_catalog.pg_is_in_recovery() \
-            THEN pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_insert_lsn()) END, \
-            pg_catalog.current_setting('synchronous_commit'), \
-            pg_catalog.concat_ws(' ', pg_catalog.inet_server_addr(), pg_catalog.inet_server_port(), \
-            extract(epoch FROM pg_catalog.pg_postmaster_start_time())), \
-            CASE WHEN CASE WHEN pg_catalog.pg_is_in_recovery() THEN true \
-            ELSE (pg_catalog.pg_control_system()).system_identifier <> NULLIF($1::pg_catalog.int8, 0) \
-            OR pg_catalog.left(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_insert_lsn()), 8) \
-            COLLATE pg_catalog."C" < $2::pg_catalog.text END \
-            THEN pg_catalog.concat('proof ', pg_catalog.pg_is_in_recovery())::pg_catalog.int4 END, \
-            CASE WHEN $3::pg_catalog.bool \
-            THEN pg_catalog.set_config('transaction_read_only', 'on', true) END
             """
         case .readOnly: "SELECT pg_catalog.set_config('transaction_read_only', 'on', true)"
         case .timeout: "SELECT pg_catalog.set_config('statement_timeout', $1, true)"
@@ -114,6 +83,28 @@ enum BatchPart: UInt8 {
         case .chain: "COMMIT AND CHAIN"
         }
     }
+
+    /// A check, the proof, and what fails when $1 is a position that was not replayed. The function is not folded when the
+    /// statement is planned, because concat is not immutable.
+    static let fenceSQL = """
+        \(check.sql), (pg_catalog.pg_control_system()).system_identifier, \
+        GREATEST((pg_catalog.pg_control_checkpoint()).timeline_id, \
+        (pg_catalog.pg_control_recovery()).min_recovery_end_timeline, \
+        (SELECT received_tli FROM pg_catalog.pg_stat_wal_receiver)), \
+        CASE WHEN pg_catalog.pg_last_wal_replay_lsn() < $1::pg_catalog.pg_lsn \
+        THEN pg_catalog.concat('fence ', pg_catalog.pg_last_wal_replay_lsn())::pg_catalog.int4 END
+        """
+
+    /// A report, what fails when the server is not of system $1 (0: any) or on a timeline below $2 (eight hexadecimal digits, as
+    /// in names of WAL files), and with $3 the hold to reading.
+    static let proofSQL = """
+        \(report.sql), CASE WHEN CASE WHEN pg_catalog.pg_is_in_recovery() THEN true \
+        ELSE (pg_catalog.pg_control_system()).system_identifier <> NULLIF($1::pg_catalog.int8, 0) \
+        OR pg_catalog.left(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_insert_lsn()), 8) \
+        COLLATE pg_catalog."C" < $2::pg_catalog.text END \
+        THEN pg_catalog.concat('proof ', pg_catalog.pg_is_in_recovery())::pg_catalog.int4 END, \
+        CASE WHEN $3::pg_catalog.bool THEN pg_catalog.set_config('transaction_read_only', 'on', true) END
+        """
 
     /// Its failure says something about the server, not about the request.
     var isCheck: Bool { self == .check || self == .fence || self == .proof }

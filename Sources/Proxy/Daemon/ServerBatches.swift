@@ -45,14 +45,14 @@ extension ServerDriver {
     private func send(_ part: BatchPart, of exchange: Exchange, on link: ServerLink) -> Bool {
         switch part {
         case .request: link.send(exchange)
-        case .fence: link.send(part.sql, (exchange.fence ?? LogPosition(0)).description)
+        case .fence: link.send(BatchPart.fenceSQL, (exchange.fence ?? LogPosition(0)).description)
         case .proof:
             link.send(
-                part.sql, "\(pool.clusterDriver.history.system ?? 0)", exchange.leastTimelineText,
+                BatchPart.proofSQL, "\(pool.clusterDriver.history.system ?? 0)", exchange.leastTimelineText,
                 exchange.effect == .read ? "on" : "off")
-        case .timeout: link.send(part.sql, "\(exchange.serverTimeout)")
+        case .timeout: link.send("\(part.sql)", "\(exchange.serverTimeout)")
         case .localTimeout: link.send("SET LOCAL statement_timeout = \(exchange.serverTimeout)")
-        case .status: link.send(part.sql, String(decoding: exchange.resolution?.transaction ?? [], as: UTF8.self))
+        case .status: link.send("\(part.sql)", String(decoding: exchange.resolution?.transaction ?? [], as: UTF8.self))
         case .check, .report, .readOnly, .restoreTimeout, .begin, .identify, .assigned, .commit, .chain, .none:
             link.send(part.sql)
         }

@@ -62,7 +62,14 @@ final class ServerLink {
     }
 
     /// Hands a statement of the daemon's own to libpq.
-    func send(_ sql: StaticString, _ parameters: String...) -> Bool {
+    func send(_ sql: StaticString) -> Bool {
+        sql.utf8Start.withMemoryRebound(to: CChar.self, capacity: sql.utf8CodeUnitCount + 1) {
+            connection.send(sql: $0, parameterCount: 0, values: nil)
+        }
+    }
+
+    /// The same with parameters, or for a text that is made anew.
+    func send(_ sql: String, _ parameters: String...) -> Bool {
         let texts = parameters.flatMap(\.utf8CString)
         return texts.withUnsafeBufferPointer { texts in
             var next = texts.baseAddress
@@ -70,15 +77,8 @@ final class ServerLink {
                 defer { next = next.map { $0 + parameter.utf8.count + 1 } }
                 return next
             }
-            return sql.utf8Start.withMemoryRebound(to: CChar.self, capacity: sql.utf8CodeUnitCount + 1) {
-                connection.send(sql: $0, parameterCount: values.count, values: values)
-            }
+            return sql.withCString { connection.send(sql: $0, parameterCount: values.count, values: values) }
         }
-    }
-
-    /// The same for a text that is made anew.
-    func send(_ sql: String) -> Bool {
-        sql.withCString { connection.send(sql: $0, parameterCount: 0, values: nil) }
     }
 
     private func startWatching(read: Bool, write: Bool) {
