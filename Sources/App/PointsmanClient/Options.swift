@@ -16,7 +16,8 @@ public struct QueryOptions: Hashable, Sendable {
     public var route: Route?
     /// `@using`: which database.
     public var cluster: String?
-    /// `@lag` and `@after`: how new the data must be.
+    /// `@lag` and `@after`: how new the data must be. Inside a transaction that is settled by its beginning, and a statement that
+    /// asks for it is refused (0A000).
     public var freshness: Freshness
     /// `@wait`: how long a standby may take to be fresh enough before the primary is asked.
     public var waitMilliseconds: Int?
