@@ -197,4 +197,40 @@ struct CancelTests {
             }
         }
     }
+
+    // MARK: Ends of transactions
+
+    /// A COMMIT that is cancelled before it ran rolls back: what its client takes for undone must not be left open.
+    @Test func aCommitThatWaits() throws {
+        let table = try makeTable("id int")
+        let client = try Shared.client()
+        try client.send(
+            "BEGIN b\nQ i INSERT INTO \(table) VALUES (1)\nQ s SELECT pg_sleep(0.2)\nCOMMIT e\nCANCEL c e\n")
+        for id in ["b", "i", "s"] { #expect(try client.answer(to: id).problem == nil) }
+        let answer = try client.answer(to: "e")
+        #expect(answer.sqlstate == "57014" && answer.problem?.retry == .tx && answer["tx"] == "I", "\(answer)")
+        #expect(try client.answer(to: "c").count == 1)
+        #expect(try Cluster.shared().sessions("idle in%", "%\(table)%") == 0)
+        // It starts again, as it was told to.
+        try client.succeed("BEGIN")
+        try client.run("INSERT INTO \(table) VALUES (2)")
+        #expect(try client.succeed("COMMIT").tag == "COMMIT")
+        #expect(try Cluster.shared().sql("SELECT id FROM msgsvr.\(table)") == [["2"]])
+    }
+
+    /// A ROLLBACK undoes what a CANCEL of it could want undone.
+    @Test func aRollbackIsNotCancelled() throws {
+        let table = try makeTable("id int")
+        let client = try Shared.client()
+        try client.send(
+            "BEGIN b\nQ i INSERT INTO \(table) VALUES (1)\nQ s SELECT pg_sleep(0.2)\nROLLBACK e\nCANCEL c e\n")
+        for id in ["b", "i", "s"] { #expect(try client.answer(to: id).problem == nil) }
+        let answer = try client.answer(to: "e")
+        #expect(answer.tag == "ROLLBACK" && answer["tx"] == "I", "\(answer)")
+        #expect(try client.answer(to: "c").count == 0)
+        try client.succeed("BEGIN")
+        try client.run("INSERT INTO \(table) VALUES (2)")
+        try client.succeed("COMMIT")
+        #expect(try Cluster.shared().sql("SELECT id FROM msgsvr.\(table)") == [["2"]])
+    }
 }

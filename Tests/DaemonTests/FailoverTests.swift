@@ -177,4 +177,87 @@ struct FailoverTests {
             #expect(try answer.value == "1", "\(answer.attributes)")
         }
     }
+
+    /// Requests that ask for freshness and may write, or seem to: `TOKEN` is of a write that the standbys lack, `count()` a
+    /// function that only reads it.
+    static let fresh: [(options: String, sql: String)] = [
+        ("@after=TOKEN", "SELECT TABLE_count()"),
+        ("@after=TOKEN @resolve", "SELECT TABLE_count()"),
+        ("@after=TOKEN", "SELECT count(*) FROM TABLE"),
+        ("@route=primary @after=TOKEN", "SELECT TABLE_count()"),
+        ("@lag=0", "SELECT TABLE_count()"),
+        ("@lag=200", "SELECT TABLE_count()"),
+        ("@after=TOKEN", "SELECT id FROM TABLE FOR UPDATE"),
+        ("@after=TOKEN", "INSERT INTO TABLE VALUES (3) RETURNING id"),
+    ]
+
+    /// A standby takes the primary's place behind PgBouncer, unnoticed: what asked for freshness is not answered by it, however
+    /// it comes there. Each request is the first of its daemon to meet it.
+    @Test func aStandbyInThePrimarysPlaceAnswersNothingFresh() throws {
+        let cluster = try Cluster()
+        let table = Workplace.uniqueTable()
+        try cluster.makeTables(
+            """
+            CREATE TABLE \(table)(id int);
+            CREATE FUNCTION \(table)_count() RETURNS bigint STABLE LANGUAGE sql AS 'SELECT count(*) FROM msgsvr.\(table)'
+            """)
+        let daemons = try Self.fresh.map { _ in try DaemonProcess(try DaemonSettings(cluster)) }
+        // One whose standbys cannot be reached, and one whose only connection is taken.
+        var settings = try DaemonSettings(cluster)
+        let (relay, conninfo) = try Relay.before(settings.standbyConninfo)
+        defer { relay.end() }
+        settings.standbyConninfo = conninfo
+        let cutOff = try DaemonProcess(settings)
+        settings = try DaemonSettings(cluster)
+        settings.primary[0] = "size = 1"
+        let full = try DaemonProcess(settings)
+        for node in [Cluster.Node.standby1, .standby2] { try cluster.pauseReplay(node) }
+        let insert = "INSERT INTO \(table) VALUES (1)"
+        let token = try #require(try full.client().run(insert, options: "@token")["token"])
+        for daemon in daemons + [full] {
+            // It knows its primary, and its standbys' history.
+            let client = try daemon.client()
+            try client.run("SELECT 1", options: "@lag=0")
+            for _ in 0..<4 { try client.run("SELECT 1") }
+        }
+        try cutOff.client().run("SELECT 1", options: "@route=primary")
+        relay.refuse(true)
+        relay.cut()
+        try eventually("the standbys are given up") {
+            try cutOff.client().query("SELECT 1", options: "@timeout=1000")["why"] == "spill"
+        }
+        let holder = try full.client()
+        try holder.succeed("BEGIN")
+        try holder.run("SELECT 1")
+        // Nobody looks at the servers of a pool without traffic.
+        for daemon in daemons {
+            try eventually("it has looked around for the last time") {
+                let rows = try daemon.stats("nodes").filter { $0["pool"] == "primary" }
+                return rows.allSatisfy { Int($0["seen_ms"] ?? "") ?? 0 > 1_200 }
+            }
+        }
+        try cluster.point(.readWrite, to: .standby1)
+        try leadsToAStandby(cluster)
+        let late = try full.client()
+        try late.send("Q l @route=primary @after=\(token) @timeout=1500 SELECT \(table)_count()\n")
+        try eventually("it waits") { try full.pool("primary", "waiting_requests") == 1 }
+        try holder.succeed("ROLLBACK")
+        expectHeld(try late.answer(to: "l"), "behind a queue")
+        expectHeld(
+            try cutOff.client().query("SELECT count(*) FROM \(table)", options: "@lag=200 @timeout=1000"),
+            "a spilled one")
+        for (daemon, request) in zip(daemons, Self.fresh) {
+            let sql = request.sql.replacing("TABLE", with: table)
+            let options = request.options.replacing("TOKEN", with: token)
+            expectHeld(try daemon.client().query(sql, options: "\(options) @timeout=1000"), "\(request)")
+        }
+        try cluster.point(.readWrite, to: .primary)
+        for daemon in daemons + [full, cutOff] {
+            try eventually("it goes on") {
+                let answer = try daemon.client().query(
+                    "SELECT \(table)_count()", options: "@after=\(token) @timeout=1000")
+                return try answer.problem == nil && answer.value == "1"
+            }
+        }
+    }
 }

@@ -101,4 +101,42 @@ struct FreshTransactionTests {
             try client.succeed("COMMIT")
         }
     }
+
+    /// How fresh it is was settled by its beginning: what asks for it later is refused, not ignored.
+    @Test(arguments: ["@ro", "@ro @route=primary", ""])
+    func aWishInsideIsRefused(_ kind: String) throws {
+        let table = try makeTable("id int")
+        let client = try Shared.client()
+        let token = try token(client, table)
+        for wish in ["@after=\(token)", "@lag=0", "@lag=1000", "@wait=10", "@session=\(table)"] {
+            try client.succeed("BEGIN", "\(kind) @session=\(table)_other")
+            let refused = try client.query("SELECT 1", options: wish)
+            #expect(refused.sqlstate == "0A000" && refused["tx"] == "E", "\(wish): \(refused)")
+            #expect(refused.problem?.message.contains("BEGIN") == true, "\(wish): \(refused)")
+            #expect(try client.query("SELECT 1").sqlstate == "25P02", "\(wish)")
+            try client.succeed("ROLLBACK")
+        }
+        #expect(try client.run("SELECT count(*) FROM \(table)")["tx"] == "I")
+    }
+
+    /// What a statement inside may ask for is COMMIT's to keep.
+    @Test func aTokenThatIsAskedForInside() throws {
+        let daemon = try DaemonProcess()
+        let table = try makeTable("id int")
+        let client = try daemon.client()
+        for (number, options) in ["@token", "@token @session=\(table)"].enumerated() {
+            try client.succeed("BEGIN", "@session=\(table)")
+            let inside = try client.run("INSERT INTO \(table) VALUES (1)", options: options)
+            #expect(inside["token"] == nil, "\(inside)")
+            let token = try #require(try client.succeed("COMMIT")["token"])
+            for wish in ["@after=\(token)", "@session=\(table)"] {
+                let read = try daemon.client().run("SELECT count(*) FROM \(table)", options: wish)
+                #expect(try read.value == "\(number + 1)", "\(wish): \(read)")
+            }
+        }
+        // The wish ends with its transaction.
+        try client.succeed("BEGIN")
+        try client.run("INSERT INTO \(table) VALUES (1)")
+        #expect(try client.succeed("COMMIT")["token"] == nil)
+    }
 }

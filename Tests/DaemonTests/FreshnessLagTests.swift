@@ -172,4 +172,144 @@ struct FreshnessLagTests {
         #expect(try client.run("SELECT pg_is_in_recovery()", options: "@lag=0").value == "f")
         try ticker.stop()
     }
+
+    // MARK: Positions that come late, and reads that wait
+
+    /// A daemon that has asked its primary nothing yet, and what stands between it and the servers.
+    private struct Fixture {
+        let cluster: Cluster
+        let daemon: DaemonProcess
+        let client: LineClient
+        let toPrimary: Relay
+        let toStandbys: Relay
+        let table: String
+
+        init(_ adjust: (inout DaemonSettings) -> Void = { _ in }) throws {
+            cluster = try FreshnessLagTests.rig().cluster
+            table = Workplace.uniqueTable()
+            try cluster.makeTables("CREATE TABLE \(table)(id int)")
+            var settings = try DaemonSettings(cluster)
+            (toPrimary, settings.primaryConninfo) = try Relay.before(settings.primaryConninfo)
+            (toStandbys, settings.standbyConninfo) = try Relay.before(settings.standbyConninfo)
+            adjust(&settings)
+            daemon = try DaemonProcess(settings)
+            client = try daemon.client()
+            // A connection to each, and no position.
+            for pool in ["primary", "standby"] { try client.run("SELECT 1", options: "@route=\(pool)") }
+        }
+
+        var count: String { "SELECT count(*) FROM \(table)" }
+
+        func pause() throws {
+            for node in [Cluster.Node.standby1, .standby2] { try cluster.pauseReplay(node) }
+        }
+
+        func insert() throws { try cluster.sql("INSERT INTO msgsvr.\(table) VALUES (1)") }
+
+        /// It was answered by the primary, which said so itself, and has what was written.
+        func expectThePrimarys(_ answer: Answer) throws {
+            #expect(try answer.value == "1", "\(answer)")
+            let address = try cluster.address(.primary)
+            #expect(answer["pool"] == "primary" && answer["node"] == address, "\(answer.attributes)")
+        }
+
+        func end() {
+            for node in [Cluster.Node.standby1, .standby2] { _ = try? cluster.resumeReplay(node) }
+            for relay in [toPrimary, toStandbys] {
+                relay.thaw()
+                relay.cut()
+                relay.end()
+            }
+        }
+    }
+
+    /// The sample that a wish waits for takes longer than the wish allows: it says nothing of what came meanwhile.
+    @Test func aSampleThatTakesTooLong() throws {
+        let test = try Fixture()
+        defer { test.end() }
+        try test.pause()
+        try test.insert()
+        let before = test.toPrimary.bytesToTarget
+        test.toPrimary.holdReplies()
+        try test.client.send("Q r @lag=100 \(test.count)\n")
+        try eventually("the sample is on its way") { test.toPrimary.bytesToTarget > before }
+        #expect(!test.client.hasInput(within: .milliseconds(300)))
+        test.toPrimary.thaw()
+        let answer = try test.client.answer(to: "r")
+        try test.expectThePrimarys(answer)
+        #expect(answer["why"] == "lag", "\(answer.attributes)")
+    }
+
+    /// No standby answers, and no position is known yet: the primary proves that it is one.
+    @Test func aWishThatSpillsIsProved() throws {
+        let test = try Fixture()
+        defer { test.end() }
+        try test.insert()
+        test.toStandbys.refuse(true)
+        test.toStandbys.cut()
+        try eventually("the standbys are given up") {
+            let answer = try test.client.query("SELECT 1", options: "@timeout=1000")
+            return answer["why"] == "spill" && answer["rerun"] == nil
+        }
+        let answer = try test.client.run(test.count, options: "@lag=200")
+        try test.expectThePrimarys(answer)
+        #expect(answer["why"] == "spill", "\(answer.attributes)")
+        // Who asks for nothing costs the primary no more than the read.
+        #expect(try test.client.run("SELECT 1")["node"] == nil)
+    }
+
+    /// What stands still on its way to a standby grows old on it.
+    @Test func itCountsUntilTheAnswer() throws {
+        let test = try Fixture()
+        defer { test.end() }
+        try test.cluster.waitForReplay()
+        try test.pause()
+        try eventually("a standby serves it") {
+            try test.client.run(test.count, options: "@lag=300")["pool"] == "standby"
+        }
+        test.toStandbys.freeze()
+        try test.client.send("Q r @lag=300 \(test.count)\n")
+        #expect(!test.client.hasInput(within: .milliseconds(30)))
+        try test.insert()
+        #expect(!test.client.hasInput(within: .milliseconds(800)))
+        test.toStandbys.thaw()
+        #expect(try test.client.answer(to: "r").value == "1")
+    }
+
+    /// A pool's own limit counts while the read waits for its connection, too.
+    @Test func aPoolsLimitCountsInItsQueue() throws {
+        let test = try Fixture {
+            $0.standby[0] = "size = 1"
+            $0.standby.append("max_lag = \"300ms\"")
+        }
+        defer { test.end() }
+        try test.cluster.waitForReplay()
+        try test.pause()
+        try eventually("a standby serves it") { try test.client.run(test.count)["pool"] == "standby" }
+        let holder = try test.daemon.client()
+        #expect(try holder.succeed("BEGIN", "@ro")["pool"] == "standby")
+        try test.client.send("Q r \(test.count)\n")
+        try eventually("the read waits") { try test.daemon.pool("standby", "waiting_requests") == 1 }
+        try test.insert()
+        #expect(!test.client.hasInput(within: .milliseconds(600)))
+        try holder.succeed("ROLLBACK")
+        #expect(try test.client.answer(to: "r").value == "1")
+    }
+
+    /// A read that waits for a position has no neighbour that keeps its pool's only connection.
+    @Test func whoWaitsForAPositionGetsItsConnection() throws {
+        let test = try Fixture {
+            $0.standby[0] = "size = 1"
+            $0.standby[2] = "queue_timeout = \"1s\""
+        }
+        defer { test.end() }
+        test.toPrimary.holdReplies()
+        // More than the daemon keeps for a client whose turn it is not.
+        let large = "SELECT repeat('z', 1000) FROM generate_series(1, 3000)"
+        try test.client.send("Q a @lag=1000 SELECT 7\nQ b \(large)\n")
+        #expect(!test.client.hasInput(within: .milliseconds(150)))
+        test.toPrimary.thaw()
+        #expect(try test.client.answer(to: "a").value == "7")
+        #expect(try test.client.answer(to: "b").rows.count == 3_000)
+    }
 }

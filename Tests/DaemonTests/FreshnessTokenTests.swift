@@ -182,4 +182,72 @@ struct FreshnessTokenTests {
         try session.succeed("HELLO", "@token", "1")
         _ = try Token(#require(try session.run("INSERT INTO \(table) VALUES (6)")["token"]))
     }
+
+    /// Before the first report nobody knows whose token it is: the primary tells.
+    @Test func aForeignTokenIsTheFirstRequest() throws {
+        let rig = try Self.rig()
+        let daemon = try DaemonProcess(try DaemonSettings(rig.cluster))
+        let address = try rig.cluster.address(.primary)
+        for _ in 0..<2 {
+            let answer = try daemon.client().run("SELECT pg_is_in_recovery()", options: "@after=99.0/1.deadbeef")
+            #expect(try answer.value == "f")
+            #expect(answer["pool"] == "primary" && answer["node"] == address, "\(answer.attributes)")
+        }
+        #expect(try daemon.counted("tokens_refused_total", "reason=foreign") > 0)
+    }
+
+    /// Whatever returns rows, and may write besides: it does not run on a primary that may be one of the past.
+    @Test func whatMayWriteAsksForProofToo() throws {
+        let rig = try Self.rig()
+        let table = Workplace.uniqueTable()
+        try rig.cluster.makeTables(
+            """
+            CREATE TABLE \(table)(id int); INSERT INTO \(table) VALUES (1);
+            CREATE FUNCTION \(table)_add() RETURNS int LANGUAGE sql
+            AS 'INSERT INTO msgsvr.\(table) VALUES (7) RETURNING id'
+            """)
+        let client = try rig.daemons[0].client()
+        let now = try Token(
+            #require(try client.run("UPDATE \(table) SET id = 1", options: "@token")["token"]))
+        var later = now
+        later.timeline = 99
+        for sql in [
+            "SELECT id FROM \(table) FOR UPDATE", "INSERT INTO \(table) VALUES (7) RETURNING id",
+            "UPDATE \(table) SET id = 7 RETURNING id", "SELECT \(table)_add()", "DELETE FROM \(table)",
+        ] {
+            for options in ["", "@resolve "] {
+                let answer = try client.query(sql, options: "\(options)@after=\(later.text) @timeout=5000")
+                #expect(answer.sqlstate == "57P03" && answer.problem?.retry == .later, "\(sql): \(answer)")
+            }
+        }
+        #expect(try rig.cluster.sql("SELECT id FROM msgsvr.\(table)") == [["1"]])
+        // With a token of this timeline they run.
+        let answer = try client.run("INSERT INTO \(table) VALUES (8) RETURNING id", options: "@after=\(now.text)")
+        #expect(try answer.value == "8")
+        #expect(try answer["node"] == rig.cluster.address(.primary), "\(answer)")
+        #expect(try client.run("SELECT \(table)_add()", options: "@after=\(now.text)").value == "7")
+    }
+
+    /// Who waits for standbys that stand still looks at them less and less often.
+    @Test func waitingAsksLittle() throws {
+        let rig = try Self.rig()
+        let daemon = rig.daemons[0]
+        // From a pace that promises much.
+        for _ in 0..<10 {
+            let token = try Self.token(daemon, rig.table)
+            try daemon.client().run("SELECT 1", options: "@after=\(token.text) @wait=1000")
+        }
+        try rig.cluster.waitForReplay()
+        for node in [Cluster.Node.standby1, .standby2] { try rig.cluster.pauseReplay(node) }
+        defer { for node in [Cluster.Node.standby1, .standby2] { _ = try? rig.cluster.resumeReplay(node) } }
+        let token = try Self.token(daemon, rig.table)
+        let before = try daemon.counted("fences_total", "result=failed")
+        let took = try elapsed {
+            let answer = try daemon.client().run("SELECT 1", options: "@after=\(token.text) @wait=1500")
+            #expect(answer["pool"] == "primary", "\(answer.attributes)")
+        }
+        #expect(took > .seconds(1), "\(took)")
+        let looks = try daemon.counted("fences_total", "result=failed") - before
+        #expect(looks > 3 && looks < 100, "\(looks)")
+    }
 }

@@ -33,7 +33,11 @@ struct GuardTests {
                 """
                 CREATE TABLE \(table)(id int);
                 CREATE FUNCTION \(table)_add() RETURNS int LANGUAGE sql
-                AS 'INSERT INTO msgsvr.\(table) VALUES (7) RETURNING id'
+                AS 'INSERT INTO msgsvr.\(table) VALUES (7) RETURNING id';
+                CREATE FUNCTION \(table)_said(text) RETURNS int LANGUAGE plpgsql
+                AS $$BEGIN RAISE LOG 'said %', $1; RETURN 7; END$$;
+                CREATE FUNCTION \(table)_say(text) RETURNS int LANGUAGE plpgsql
+                AS $$BEGIN RAISE LOG 'said %', $1; INSERT INTO msgsvr.\(table) VALUES (7); RETURN 7; END$$
                 """)
             for node in Cluster.Node.standbys { try cluster.configure("log_statement = 'all'", on: node) }
         }
@@ -45,8 +49,15 @@ struct GuardTests {
         }
 
         /// How often the standbys' logs have a line with all of these.
-        func logged(_ words: String...) throws -> Int {
-            try Cluster.Node.standbys.reduce(0) { count, node in
+        func logged(_ words: String...) throws -> Int { try logged(words, on: Cluster.Node.standbys) }
+
+        /// How often a function has said this, wherever it ran.
+        func said(_ word: String) throws -> Int {
+            try logged(["LOG:  said \(word)"], on: Cluster.Node.standbys + [.primary])
+        }
+
+        private func logged(_ words: [String], on nodes: [Cluster.Node]) throws -> Int {
+            try nodes.reduce(0) { count, node in
                 let log = try String(contentsOfFile: "\(cluster.folder)/log/\(node.rawValue).log", encoding: .utf8)
                 return count + log.split(separator: "\n").count { line in words.allSatisfy { line.contains($0) } }
             }
@@ -135,6 +146,76 @@ struct GuardTests {
         let missing = try client.query("SELECT * FROM nowhere", options: "@tag=once")
         #expect(missing.sqlstate == "42P01" && missing["pool"] == "standby", "\(missing)")
         #expect(try test.cluster.value("SELECT count(*) FROM msgsvr.\(test.table)") == "0")
+        try test.end()
+    }
+
+    /// Nor does it when a read before it turns out to write: it waits for that one's end.
+    @Test func noWriterMakesItRunTwice() throws {
+        let test = try Fixture()
+        let client = try test.daemon.client()
+        let writer = "SELECT \(test.table)_add() FROM pg_sleep(0.1)"
+        try client.send("Q w \(writer)\nQ o @tag=once SELECT \(test.table)_said('behind')\n")
+        let written = try client.answer(to: "w")
+        #expect(written["rerun"] == "writes", "\(written)")
+        #expect(try client.answer(to: "o").value == "7")
+        try eventually("the logs show it") { try test.said("behind") > 0 }
+        #expect(try test.said("behind") == 1)
+        // Behind reads that write nothing it is as any other.
+        try client.send("Q r SELECT 1 FROM pg_sleep(0.1)\nQ o @tag=once SELECT \(test.table)_said('read')\n")
+        #expect(try client.answer(to: "r").problem == nil)
+        #expect(try client.answer(to: "o").value == "7")
+        try eventually("the logs show it") { try test.said("read") > 0 }
+        #expect(try test.said("read") == 1)
+        try test.end()
+    }
+
+    /// A standby behind the write pool refuses the write in the middle: what was done outside it is not done again.
+    @Test func aRoleThatMovedMakesItNotRunTwice() throws {
+        let test = try Fixture()
+        let client = try test.daemon.client()
+        _ = try test.write()
+        try test.cluster.waitForReplay()
+        try test.cluster.point(.readWrite, to: .standby1)
+        try eventually("the write pool leads to a standby") {
+            (try? test.cluster.sql("SELECT pg_is_in_recovery()", at: test.cluster.readWrite)) == [["t"]]
+        }
+        try client.send("Q o @route=primary @tag=once @timeout=8000 SELECT \(test.table)_say('once')\n")
+        try eventually("it ran") { try test.said("once") == 1 }
+        try test.cluster.point(.readWrite, to: .primary)
+        let answer = try client.answer(to: "o")
+        #expect(answer.problem != nil, "\(answer)")
+        try eventually("writes work again") { try client.query("INSERT INTO \(test.table) VALUES (2)").problem == nil }
+        #expect(try test.said("once") == 1)
+        #expect(try test.cluster.value("SELECT count(*) FROM msgsvr.\(test.table) WHERE id = 7") == "0")
+        try test.end()
+    }
+
+    /// A read that a standby was too old for has the primary's receipt, whether the primary was asked where it stands or not.
+    @Test func theReceiptOfAReadThatRanInVain() throws {
+        let test = try Fixture()
+        try test.warmUp(try test.write())
+        try test.pause()
+        let new = try test.write()
+        let writer = try test.daemon.client()
+        try writer.run("INSERT INTO \(test.table) VALUES (1)")
+        // Behind it the position of its write is known.
+        try writer.run("SELECT count(*) FROM \(test.table)")
+        let others = try Cluster.Node.standbys.map { try test.cluster.address($0) }
+        for sql in ["SELECT count(*) FROM \(test.table)", "SELECT \(test.table)_said('receipt')"] {
+            var stale = 0
+            for _ in 0..<5 {
+                let answers = [
+                    try writer.run(sql, options: "@wait=20"),
+                    try test.daemon.client().run(sql, options: "@after=\(new)"),
+                ]
+                for answer in answers {
+                    #expect(answer["pool"] == "primary", "\(sql): \(answer)")
+                    #expect(answer["node"].map { others.contains($0) } != true, "\(sql): \(answer)")
+                    if answer["rerun"] == "stale" { stale += 1 }
+                }
+            }
+            #expect(stale > 0, "\(sql): no standby was tried")
+        }
         try test.end()
     }
 }

@@ -130,4 +130,53 @@ struct OwnWriteTests {
         #expect(try client.answer(to: "w").problem?.retry == .unknown)
         #expect(try routes(client) == accounts)
     }
+
+    /// A SELECT that turns out to write, and whose function does not wait for the disk, is a write from its first sight on:
+    /// it has a token, and who reads behind it sees it.
+    @Test func theFirstSightOfASelectThatWrites() throws {
+        let daemon = try Self.daemon()
+        let rounds = 10
+        let table = Workplace.uniqueTable()
+        try Cluster.shared().makeTables(
+            """
+            CREATE TABLE \(table)(id int);
+            DO $$BEGIN FOR n IN 1..\(rounds) LOOP EXECUTE format(
+            'CREATE FUNCTION \(table)_add%s() RETURNS int LANGUAGE plpgsql AS %L', n,
+            'BEGIN SET LOCAL synchronous_commit = off; INSERT INTO msgsvr.\(table) VALUES (1); RETURN 1; END');
+            END LOOP; END$$
+            """)
+        for round in 1...rounds {
+            let client = try daemon.client()
+            let written = try client.run("SELECT \(table)_add\(round)()", options: round % 2 == 0 ? "@token" : "")
+            #expect(written["rerun"] == "writes" && written["pool"] == "primary", "\(written)")
+            #expect((written["token"] != nil) == (round % 2 == 0), "\(written)")
+            if let token = written["token"] {
+                let other = try daemon.client().run("SELECT count(*) FROM \(table)", options: "@after=\(token)")
+                #expect(try other.value == "\(round)", "\(other)")
+            }
+            for _ in 0..<3 {
+                let read = try client.run("SELECT count(*) FROM \(table)")
+                #expect(try read.value == "\(round)", "\(read)")
+            }
+        }
+        #expect(try daemon.counted("tokens_total", "result=given") == rounds / 2)
+    }
+
+    /// It failed, and yet something of it was committed.
+    @Test func whatCommitsOnTheWayAndThenFails() throws {
+        let daemon = try Self.daemon()
+        let table = try Self.makeTable()
+        let client = try daemon.client()
+        let body = "BEGIN INSERT INTO \(table) VALUES (1); COMMIT; RAISE EXCEPTION 'no more'; END"
+        let failed = try client.query("DO $$\(body)$$", options: "@session=\(table)")
+        #expect(failed.sqlstate == "P0001", "\(failed)")
+        #expect(try routes(client) == main)
+        #expect(try client.run("SELECT count(*) FROM \(table)").value == "1")
+        let shared = try daemon.client().run("SELECT count(*) FROM \(table)", options: "@session=\(table)")
+        #expect(try shared.value == "1")
+        // What an ordinary statement did before it failed is gone: nothing to see.
+        let other = try daemon.client()
+        #expect(try other.query("INSERT INTO \(table) VALUES (1 / 0)").sqlstate == "22012")
+        #expect(try routes(other) == none)
+    }
 }

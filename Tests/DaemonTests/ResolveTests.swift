@@ -60,9 +60,10 @@ struct ResolveTests {
         }
     }
 
-    /// An autocommit statement and a transaction, each with what begins it and what is lost in the end.
+    /// An autocommit statement and a transaction, each with what begins it and what is lost in the end; the wish for the latter
+    /// may come with a statement of it.
     private enum Form: String, CaseIterable {
-        case statement, transaction
+        case statement, transaction, inside
     }
 
     /// Sends an insert, in this form, up to its commit.
@@ -73,6 +74,10 @@ struct ResolveTests {
         case .transaction:
             try client.succeed("BEGIN", "@resolve")
             try client.run(insert)
+            try client.send("COMMIT last\n")
+        case .inside:
+            try client.succeed("BEGIN")
+            try client.run(insert, options: "@resolve")
             try client.send("COMMIT last\n")
         }
     }
@@ -173,5 +178,28 @@ struct ResolveTests {
         #expect(try client.run("SELECT count(*) FROM \(table)").value == "2")
         // What PostgreSQL refuses inside a transaction block is not put into one.
         #expect(try client.query("VACUUM \(table)", options: "@resolve").problem == nil)
+    }
+
+    /// COMMIT was not sent: what asked for the transaction's id was lost, and with it the transaction.
+    @Test func lostBeforeCommitWasSent() throws {
+        let (relay, conninfo) = try Relay.before(try Cluster.shared().readWrite)
+        defer { relay.end() }
+        let daemon = try DaemonProcess { $0.primaryConninfo = conninfo }
+        let table = try makeTable("id int PRIMARY KEY")
+        let client = try daemon.client()
+        try client.succeed("BEGIN", "@resolve")
+        try client.run("INSERT INTO \(table) VALUES (1)")
+        relay.freeze()
+        try client.send("COMMIT last\n")
+        #expect(!client.hasInput(within: .milliseconds(100)))
+        relay.cut()
+        relay.thaw()
+        let answer = try client.answer(to: "last")
+        #expect(answer.problem?.retry == .tx && answer["tx"] == "I", "\(answer)")
+        try client.succeed("BEGIN", "@resolve")
+        // The server has rolled back the first one, or this would wait for it.
+        try client.run("INSERT INTO \(table) VALUES (1)")
+        try client.succeed("COMMIT")
+        #expect(try Cluster.shared().value("SELECT count(*) FROM msgsvr.\(table)") == "1")
     }
 }

@@ -119,4 +119,24 @@ struct PositionHistoryTests {
         #expect(history.age(of: LogPosition(200), now: 50) == 0)
         #expect(history.age(of: LogPosition(900), now: 50) == 0)
     }
+
+    /// Each read on a busy primary brings a sample, and those of seconds ago are kept all the same: they are what wishes of
+    /// seconds ask for.
+    @Test(arguments: [1_000, 5_000, 100] as [UInt64])
+    func aBusyPrimary(_ perSecond: UInt64) throws {
+        var history = PositionHistory()
+        let second: UInt64 = 1_000_000_000
+        for number in 1...5 * perSecond {
+            let now = number * second / perSecond
+            history.record(LogPosition(number), askedAt: now)
+            try #require(history.samples.count <= PositionHistory.capacity)
+            #expect(history.newest?.askedAt == now && history.newest?.position == LogPosition(number))
+            guard now > 3 * second, number % 10 == 0 else { continue }
+            let floor = try #require(history.earliest(since: now - 3 * second))
+            #expect(floor.askedAt >= now - 3 * second && floor.askedAt < now - 2 * second, "\(now - floor.askedAt)")
+            // What is wanted is known to within the distance that is kept.
+            let recent = try #require(history.earliest(since: now - second / 4))
+            #expect(recent.askedAt < now - second / 4 + 25_000_000, "\(now - recent.askedAt)")
+        }
+    }
 }
