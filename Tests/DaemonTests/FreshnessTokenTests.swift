@@ -250,4 +250,29 @@ struct FreshnessTokenTests {
         let looks = try daemon.counted("fences_total", "result=failed") - before
         #expect(looks > 3 && looks < 100, "\(looks)")
     }
+
+    /// Its answer would not have counted; a cancelled read does not go on elsewhere for that.
+    @Test func aCancelledReadDoesNotRunAgain() throws {
+        let rig = try Self.rig()
+        let client = try rig.daemons[0].client()
+        try rig.cluster.waitForReplay()
+        for node in [Cluster.Node.standby1, .standby2] { try rig.cluster.pauseReplay(node) }
+        defer { for node in [Cluster.Node.standby1, .standby2] { _ = try? rig.cluster.resumeReplay(node) } }
+        try eventually("a standby serves it") { try client.run("SELECT 1", options: "@lag=300")["pool"] == "standby" }
+        let marker = Workplace.uniqueTable()
+        try client.send("Q q @lag=300 SELECT pg_sleep(10) AS \(marker)\n")
+        try eventually("it runs on a standby") {
+            for node in [Cluster.Node.standby1, .standby2] {
+                if try rig.cluster.sessions("active", "%\(marker)%", on: node) > 0 { return true }
+            }
+            return false
+        }
+        _ = try Self.token(rig.daemons[0], rig.table)
+        // Now it is too old for what it was asked for.
+        #expect(!client.hasInput(within: .milliseconds(500)))
+        try client.send("CANCEL c q\n")
+        let answer = try client.answer(to: "q")
+        #expect(answer.sqlstate == "57014" && answer["pool"] == "standby", "\(answer)")
+        #expect(try client.answer(to: "c").count == 1)
+    }
 }
