@@ -76,6 +76,8 @@ final class Exchange {
     var deadline: UInt64 = UInt64.max
     /// The deadline passed while it ran, and a cancel was sent for that.
     var isOverdue = false
+    /// Its client cancelled it while it ran.
+    var isCancelled = false
     var wroteColumns = false
     var rowCount: UInt64 = 0
     /// The server's last word on it, provisional until the Sync came back.
@@ -173,6 +175,7 @@ final class Exchange {
         waited = 0
         deadline = UInt64.max
         isOverdue = false
+        isCancelled = false
         discardAnswer()
         held.releaseIfEmpty()
         floor = nil

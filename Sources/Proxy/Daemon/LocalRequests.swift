@@ -119,6 +119,7 @@ extension ClientDriver {
     private func cancel(_ exchange: Exchange) -> Bool {
         switch exchange.stage {
         case .running:
+            exchange.isCancelled = true
             exchange.server?.cancel(exchange)
             return true
         case .waiting:

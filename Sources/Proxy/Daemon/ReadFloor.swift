@@ -99,14 +99,22 @@ extension Exchange {
         return kind.isQuery ? .proof : .report
     }
 
-    /// A wish in milliseconds counts when the read is sent, and when its answer comes. Without a sample that is young enough no
-    /// standby will do; for a pool's or a rule's wish the last position that is known stands.
+    /// A wish in milliseconds counts from when the read is sent. Without a sample that is young enough no standby will do; for a
+    /// pool's or a rule's wish the last position that is known stands.
     private func ripen(_ history: ClusterHistory, now: UInt64) {
         guard let ripe = floor, let age = ripe.age, now > age else { return }
         let positions = history.positions
         let last = ripe.isAgeSoft ? positions.newest?.position : LogPosition(.max)
         guard let known = positions.earliest(since: now &- age)?.position ?? last else { return }
         floor?.position = max(ripe.position, known)
+    }
+
+    /// When it began at the latest, in all likelihood. PgBouncer or the standby may have stood still before they ran it, which
+    /// makes it older than it was when it was sent; but the check's row comes with the statement's own end, so what the
+    /// statement usually takes does not count.
+    private func startedAtLatest(_ now: UInt64) -> UInt64 {
+        let usual = UInt64(statement?.usualMicroseconds ?? 0) &* 1_000
+        return now > usual ? max(sentAt, now - usual) : sentAt
     }
 
     /// The least timeline that will do, as names of WAL files write it.
@@ -140,8 +148,9 @@ extension Exchange {
             lag = .milliseconds(0)
             if let aheadPosition, said.inserted < aheadPosition { pool.telemetry.counters.add(.tokensRefused(.future)) }
         } else {
-            // How old it may be counts until the answer: what stood still on the way is older than it was.
-            ripen(pool.clusterDriver.history, now: pool.worker.loop.now)
+            if floor?.isAgeSoft == false {
+                ripen(pool.clusterDriver.history, now: startedAtLatest(pool.worker.loop.now))
+            }
             guard var said = StandbyNodes.Report(row, of: part) else { return discard() }
             // Behind the check its transaction begins again: what the check saw was not its snapshot.
             if kind.isBegin, request.options.isRepeatableRead { said.isReadCommitted = true }

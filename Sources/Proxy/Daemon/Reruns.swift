@@ -67,7 +67,7 @@ extension ClientDriver {
 
     private func mayRunAgain(_ exchange: Exchange, _ reason: Rerun.Reason) -> Bool {
         guard let pool = exchange.pool, pool.isStandby || mayRunAgainOnPrimary(exchange, reason),
-            exchange.runs < Self.maximumRuns, !exchange.isOverdue,
+            exchange.runs < Self.maximumRuns, !exchange.isOverdue, !exchange.isCancelled,
             worker.loop.now < exchange.deadline, !isDraining || reason == .stale
         else { return false }
         // What was written to the client cannot be taken back; what is held for it can.

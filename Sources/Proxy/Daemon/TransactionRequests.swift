@@ -197,6 +197,10 @@ extension ClientDriver {
     private func ranInVain(_ exchange: Exchange) -> Bool {
         guard let pool = exchange.pool else { return false }
         if exchange.isDiscarded {
+            if exchange.isCancelled {
+                exchangeRefused(exchange, .cancelledBeforeRunning)
+                return true
+            }
             if pool.isStandby, runsAgain(exchange, .stale) { return true }
             if exchange.failedProof || exchange.report != nil, exchange.runs < 2 {
                 // No primary, a former one, or older than a token: its own word tells, and whose token that is.
