@@ -232,10 +232,13 @@ struct FreshnessTokenTests {
     @Test func waitingAsksLittle() throws {
         let rig = try Self.rig()
         let daemon = rig.daemons[0]
+        let table = Workplace.uniqueTable()
+        try rig.cluster.makeTables("CREATE TABLE \(table)(text text)")
         // From a pace that promises much.
-        for _ in 0..<10 {
-            let token = try Self.token(daemon, rig.table)
-            try daemon.client().run("SELECT 1", options: "@after=\(token.text) @wait=1000")
+        let insert = "INSERT INTO \(table) SELECT repeat('x', 1000) FROM generate_series(1, 200)"
+        for _ in 0..<20 {
+            let token = try #require(try daemon.client().run(insert, options: "@token")["token"])
+            try daemon.client().run("SELECT 1", options: "@after=\(token) @wait=1000")
         }
         try rig.cluster.waitForReplay()
         for node in [Cluster.Node.standby1, .standby2] { try rig.cluster.pauseReplay(node) }
