@@ -10,7 +10,7 @@ package final class PairLoad: Sendable {
         /// The app's sockets of the daemons.
         package var sockets: [String]
         package var kinds: [PairKind]
-        /// How many pairs at most.
+        /// How many pairs at most that are told of their write; the careless ones beside them do not count.
         package var pairs: Int
         /// For how long at most; late reads that are open then are still done.
         package var duration: Duration
@@ -80,8 +80,9 @@ package final class PairLoad: Sendable {
     }
 
     /// The value of the next pair, nil when there shall be no more.
-    func nextValue() -> Int? {
-        guard !end.hasPassed, begun.add(1, ordering: .relaxed).newValue <= plan.pairs else { return nil }
+    func nextValue(for kind: PairKind) -> Int? {
+        let counted = kind == .careless ? 0 : 1
+        guard !end.hasPassed, begun.add(counted, ordering: .relaxed).newValue <= plan.pairs else { return nil }
         return Self.values.add(1, ordering: .relaxed).newValue
     }
 

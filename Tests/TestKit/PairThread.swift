@@ -47,8 +47,8 @@ struct PairThread {
     }
 
     mutating func run() throws -> PairTally {
-        while let value = load.nextValue() {
-            guard let kind = load.plan.kinds.randomElement(), let row = rows.popLast() else {
+        while let kind = load.plan.kinds.randomElement(), let value = load.nextValue(for: kind) {
+            guard let row = rows.popLast() else {
                 throw TestFailure("no row is left: too many writes whose outcome is unknown")
             }
             switch kind {
