@@ -215,6 +215,17 @@ struct FreshnessLagTests {
             for node in [Cluster.Node.standby1, .standby2] { try cluster.pauseReplay(node) }
         }
 
+        /// Stops replay behind all that was written. The primary writes a little by itself: a standby that stands still is soon
+        /// too old, and has to catch up before another try.
+        func standStill(until what: String, _ condition: () throws -> Bool) throws {
+            try eventually(what) {
+                for node in [Cluster.Node.standby1, .standby2] { try cluster.resumeReplay(node) }
+                try cluster.waitForReplay()
+                try pause()
+                return try condition()
+            }
+        }
+
         /// Both standbys have shown whose they are: only then does either serve a wish.
         func prove() throws {
             let clients = try (0..<4).map { _ in try daemon.client() }
@@ -283,10 +294,8 @@ struct FreshnessLagTests {
     @Test func itCountsUntilTheAnswer() throws {
         let test = try Fixture()
         defer { test.end() }
-        try test.cluster.waitForReplay()
         try test.prove()
-        try test.pause()
-        try eventually("a standby serves it") {
+        try test.standStill(until: "a standby serves it") {
             try test.client.run(test.count, options: "@lag=300")["pool"] == "standby"
         }
         test.toStandbys.freeze()
@@ -306,11 +315,7 @@ struct FreshnessLagTests {
         }
         defer { test.end() }
         let holder = try test.daemon.client()
-        // The primary writes a little by itself: a standby that stands still is soon too old.
-        try eventually("a standby has the transaction") {
-            for node in [Cluster.Node.standby1, .standby2] { try test.cluster.resumeReplay(node) }
-            try test.cluster.waitForReplay()
-            try test.pause()
+        try test.standStill(until: "a standby has the transaction") {
             if try holder.succeed("BEGIN", "@ro")["pool"] == "standby" { return true }
             try holder.succeed("ROLLBACK")
             return false
