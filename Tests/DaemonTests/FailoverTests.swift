@@ -196,68 +196,77 @@ struct FailoverTests {
     @Test func aStandbyInThePrimarysPlaceAnswersNothingFresh() throws {
         let cluster = try Cluster()
         let table = Workplace.uniqueTable()
+        let count = "SELECT count(*) FROM msgsvr.\(table)"
         try cluster.makeTables(
             """
             CREATE TABLE \(table)(id int);
-            CREATE FUNCTION \(table)_count() RETURNS bigint STABLE LANGUAGE sql AS 'SELECT count(*) FROM msgsvr.\(table)'
+            CREATE FUNCTION \(table)_count() RETURNS bigint STABLE LANGUAGE sql AS '\(count)'
             """)
         let daemons = try Self.fresh.map { _ in try DaemonProcess(try DaemonSettings(cluster)) }
-        // One whose standbys cannot be reached, and one whose only connection is taken.
-        var settings = try DaemonSettings(cluster)
-        let (relay, conninfo) = try Relay.before(settings.standbyConninfo)
+        let (cutOff, relay) = try withoutStandbys(cluster)
         defer { relay.end() }
-        settings.standbyConninfo = conninfo
-        let cutOff = try DaemonProcess(settings)
-        settings = try DaemonSettings(cluster)
+        var settings = try DaemonSettings(cluster)
         settings.primary[0] = "size = 1"
         let full = try DaemonProcess(settings)
         for node in [Cluster.Node.standby1, .standby2] { try cluster.pauseReplay(node) }
-        let insert = "INSERT INTO \(table) VALUES (1)"
-        let token = try #require(try full.client().run(insert, options: "@token")["token"])
-        for daemon in daemons + [full] {
-            // It knows its primary, and its standbys' history.
-            let client = try daemon.client()
-            try client.run("SELECT 1", options: "@lag=0")
-            for _ in 0..<4 { try client.run("SELECT 1") }
-        }
-        try cutOff.client().run("SELECT 1", options: "@route=primary")
-        relay.refuse(true)
-        relay.cut()
-        try eventually("the standbys are given up") {
-            try cutOff.client().query("SELECT 1", options: "@timeout=1000")["why"] == "spill"
-        }
         let holder = try full.client()
+        let insert = "INSERT INTO \(table) VALUES (1)"
+        let token = try #require(try holder.run(insert, options: "@token")["token"])
         try holder.succeed("BEGIN")
         try holder.run("SELECT 1")
-        // Nobody looks at the servers of a pool without traffic.
-        for daemon in daemons {
-            try eventually("it has looked around for the last time") {
-                let rows = try daemon.stats("nodes").filter { $0["pool"] == "primary" }
-                return rows.allSatisfy { Int($0["seen_ms"] ?? "") ?? 0 > 1_200 }
-            }
-        }
+        try daemons.forEach(meetTheServers)
+        try daemons.forEach(rest)
         try cluster.point(.readWrite, to: .standby1)
         try leadsToAStandby(cluster)
         let late = try full.client()
-        try late.send("Q l @route=primary @after=\(token) @timeout=1500 SELECT \(table)_count()\n")
+        try late.send("Q l @route=primary @after=\(token) @timeout=1000 SELECT \(table)_count()\n")
         try eventually("it waits") { try full.pool("primary", "waiting_requests") == 1 }
         try holder.succeed("ROLLBACK")
-        expectHeld(try late.answer(to: "l"), "behind a queue")
-        expectHeld(
-            try cutOff.client().query("SELECT count(*) FROM \(table)", options: "@lag=200 @timeout=1000"),
-            "a spilled one")
-        for (daemon, request) in zip(daemons, Self.fresh) {
-            let sql = request.sql.replacing("TABLE", with: table)
+        let clients = try zip(daemons, Self.fresh).map { daemon, request in
+            let client = try daemon.client()
             let options = request.options.replacing("TOKEN", with: token)
-            expectHeld(try daemon.client().query(sql, options: "\(options) @timeout=1000"), "\(request)")
+            try client.send("Q f \(options) @timeout=1000 \(request.sql.replacing("TABLE", with: table))\n")
+            return client
         }
+        expectHeld(try cutOff.client().query(count, options: "@lag=200 @timeout=1000"), "a spilled one")
+        expectHeld(try late.answer(to: "l"), "behind a queue")
+        for (client, request) in zip(clients, Self.fresh) { expectHeld(try client.answer(to: "f"), "\(request)") }
         try cluster.point(.readWrite, to: .primary)
         for daemon in daemons + [full, cutOff] {
             try eventually("it goes on") {
-                let answer = try daemon.client().query(
-                    "SELECT \(table)_count()", options: "@after=\(token) @timeout=1000")
+                let answer = try daemon.client().query(count, options: "@after=\(token) @timeout=1000")
                 return try answer.problem == nil && answer.value == "1"
             }
+        }
+    }
+
+    /// A daemon that has given up its standbys, and knows no position of its primary.
+    private func withoutStandbys(_ cluster: Cluster) throws -> (DaemonProcess, Relay) {
+        var settings = try DaemonSettings(cluster)
+        let (relay, conninfo) = try Relay.before(settings.standbyConninfo)
+        settings.standbyConninfo = conninfo
+        let daemon = try DaemonProcess(settings)
+        try daemon.client().run("SELECT 1", options: "@route=primary")
+        relay.refuse(true)
+        relay.cut()
+        try eventually("the standbys are given up") {
+            try daemon.client().query("SELECT 1", options: "@timeout=1000")["why"] == "spill"
+        }
+        return (daemon, relay)
+    }
+
+    /// It knows which its primary is, and has connections to the standbys.
+    private func meetTheServers(_ daemon: DaemonProcess) throws {
+        let client = try daemon.client()
+        try client.run("SELECT 1", options: "@lag=0")
+        for _ in 0..<4 { try client.run("SELECT 1") }
+    }
+
+    /// Nobody looks at the servers of a pool without traffic, and a daemon that looks would notice that they changed.
+    private func rest(_ daemon: DaemonProcess) throws {
+        try eventually("it has looked around for the last time") {
+            let rows = try daemon.stats("nodes").filter { $0["pool"] == "primary" }
+            return rows.allSatisfy { Int($0["seen_ms"] ?? "") ?? 0 > 1_200 }
         }
     }
 }
