@@ -199,8 +199,9 @@ struct OutcomeTests {
         let test = try fixture()
         try test.client.succeed("BEGIN")
         test.relay.strandNew()
-        try test.client.send("Q slow SELECT pg_sleep(20)\n")
-        try eventually("it runs") { try Cluster.shared().sessions("active", "SELECT pg_sleep(20)%") >= 1 }
+        let marker = Workplace.uniqueTable()
+        try test.client.send("Q slow SELECT pg_sleep(20) AS \(marker)\n")
+        try eventually("it runs") { try Cluster.shared().sessions("active", "%\(marker)%") == 1 }
         try test.client.send("CANCEL c slow\nQ next @timeout=500 SELECT 1\nROLLBACK r @timeout=500\n")
         let slow = try test.client.answer(to: "slow")
         #expect(slow.sqlstate == "57014" && slow.problem?.retry == .tx, "\(slow)")
