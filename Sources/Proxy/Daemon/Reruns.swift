@@ -50,7 +50,16 @@ extension ClientDriver {
         // Only because the standbys cannot: what the primary may spend on that is bounded.
         let spills = !reason.needsPrimary || reason == .stale && exchange.floor?.isSoft == true
         if spills {
-            guard exchange.isSpilled || pool.takeSpill() else { return false }
+            guard exchange.isSpilled || pool.takeSpill() else {
+                // The primary can spare nothing. A conflict with replay passes: the standbys are asked once more.
+                guard reason == .conflict, active.count == 1 else { return false }
+                note(exchange, reason)
+                exchange.discardAnswer()
+                exchange.stage = .waitingToRunAgain
+                exchange.runsInSamePool = true
+                goOn(at: worker.loop.now &+ Self.serverPause)
+                return true
+            }
             exchange.isSpilled = true
         }
         note(exchange, reason)
