@@ -24,9 +24,11 @@ struct RefereeTests {
         #expect(report.falseReads.map(\.text) == [])
         #expect(report.wrongMeaningOnStandby.map(\.text) == [])
         #expect(report.falseWrites.count * 1000 <= report.count(of: .harmless) * Self.falseWritesPerThousand)
-        // An exception that nothing needs may hide something later.
+        // An exception that nothing needs may hide something later. What a server counts is flushed when it likes: whether two
+        // answers differ hangs on the moment, so those are not asked about.
         let needed = Set(verdicts.compactMap(\.label.question))
-        #expect(questions.map(\.word).filter { !needed.contains($0) } == [])
+        let lasting = questions.map(\.word).filter { !$0.hasPrefix("pg_stat") }
+        #expect(lasting.filter { !needed.contains($0) } == [])
         // Statements that PostgreSQL cannot run label nothing: few of them may be there.
         #expect(report.unlabelled.count * 100 <= statements.count * 2)
     }
