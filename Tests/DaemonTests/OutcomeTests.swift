@@ -215,6 +215,30 @@ struct OutcomeTests {
         try test.client.expectAlive()
     }
 
+    /// The deadline of what waited for a connection that was lost means nothing to the next one.
+    @Test func whatWaitedForALostConnectionEndsWithIt() throws {
+        let test = try fixture()
+        try test.client.succeed("BEGIN")
+        test.relay.strandNew()
+        let marker = Workplace.uniqueTable()
+        try test.client.send("Q slow SELECT pg_sleep(20) AS \(marker)\n")
+        try eventually("it runs") { try Cluster.shared().sessions("active", "%\(marker)%") == 1 }
+        try test.client.send("CANCEL c slow\nROLLBACK r @timeout=1500\n")
+        #expect(try test.client.answer(to: "slow").sqlstate == "57014")
+        #expect(try test.client.answer(to: "c").problem == nil)
+        #expect(!test.client.hasInput(within: .milliseconds(200)))
+        test.relay.thaw()
+        test.relay.cut()
+        #expect(try test.client.answer(to: "r").problem == nil)
+        try eventually("a transaction begins") {
+            if try test.client.ask("BEGIN").problem == nil { return true }
+            try test.client.ask("ROLLBACK")
+            return false
+        }
+        try test.client.run("SELECT pg_sleep(2)")
+        try test.client.succeed("COMMIT")
+    }
+
     /// A backend that is ended by an administrator: the first error says why, the write's outcome is unknown.
     @Test func aTerminatedBackend() throws {
         let client = try Shared.client()

@@ -65,6 +65,7 @@ package final class Relay: Sendable {
         state.withLock {
             $0.repliesHeld = false
             $0.requestsHeld = false
+            $0.stranding = false
         }
     }
 

@@ -56,7 +56,9 @@ final class ClientDriver {
     /// What was dispatched and not yet answered, in request order; the first one writes straight into `output`.
     var active: [Exchange] = []
     var machine: ClientMachine
-    var pinned: ServerDriver?
+    var pinned: ServerDriver? {
+        didSet { orderReached() }
+    }
     var session: ClientSession
     /// Whether the open transaction was begun READ ONLY.
     var pinnedIsReadOnly = false
@@ -67,7 +69,9 @@ final class ClientDriver {
     /// What reads must see of this connection's own writes, where a position behind them is known.
     var ownFloors = OwnFloors()
     /// The connection that an autocommit statement with `@resolve` has until its COMMIT is answered.
-    var resolving: ServerDriver?
+    var resolving: ServerDriver? {
+        didSet { orderReached() }
+    }
     /// It goes out when its connection is in order.
     var commitToSend: Exchange?
     /// The open transaction was begun with `@resolve`.
@@ -265,6 +269,7 @@ final class ClientDriver {
         armTimer()
     }
 
+    /// It is, or the connection is no longer this client's: what the next one does has a deadline of its own.
     func orderReached() {
         orderDeadline = UInt64.max
     }
@@ -304,7 +309,7 @@ final class ClientDriver {
         }
         if now >= orderDeadline {
             orderDeadline = UInt64.max
-            if let server = pinned ?? resolving, !server.isInOrder {
+            if let server = pinned ?? resolving, !server.isInOrder, !server.isBusy {
                 server.close(reason: "no answer to a cancel", as: .stuck)
             }
         }
